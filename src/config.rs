@@ -1,0 +1,211 @@
+//! Every limit and every deadline, with its default and the reason for it.
+
+use crate::error::Error;
+use std::time::Duration;
+
+/// What an engine allows: sizes in bytes, times as durations.
+///
+/// The defaults are meant for a service that faces the network. Change fields,
+/// then hand it to the server, which checks it once at start.
+///
+/// ```
+/// use onepoll::Config;
+/// use std::time::Duration;
+/// let config = Config { idle_timeout: Duration::from_secs(5), ..Config::default() };
+/// assert!(config.check().is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Sizes within a message.
+    pub limits: Limits,
+
+    /// From accept to the end of a TLS handshake: 10 s.
+    pub handshake_timeout: Duration,
+    /// From the first byte of a head to its end, however it trickles: 10 s, then 408.
+    pub head_timeout: Duration,
+    /// From accept to the first byte: 10 s, then a silent close (browsers preconnect).
+    pub first_timeout: Duration,
+    /// Between requests: 75 s, above the 60 s for which proxies keep their end.
+    pub idle_timeout: Duration,
+    /// Without enough progress of a body that is wanted: 30 s, then 408.
+    pub body_timeout: Duration,
+    /// The least progress of a body, in bytes per second: 500.
+    pub body_rate: u32,
+    /// For a handler's job, sleep or wait as a whole: none. Then 503.
+    pub work_timeout: Option<Duration>,
+    /// Without enough progress of a client that reads: 30 s, then the connection is cut.
+    pub write_timeout: Duration,
+    /// The least progress of a client that reads, in bytes per second: 500.
+    pub write_rate: u32,
+    /// How long a closing connection is read from, so that no reset eats the
+    /// reply: 2 s.
+    pub linger_timeout: Duration,
+
+    /// Connections at once: 65,536, or fewer as the descriptor limit demands.
+    pub connections_max: usize,
+    /// What happens to a client beyond that.
+    pub overload: Overload,
+    /// Bytes in all buffers of all connections together: 256 MiB.
+    pub buffers_max: usize,
+    /// Requests on one connection before it is closed: 10,000.
+    pub requests_per_connection: u32,
+
+    /// Helper threads that are always there: 1.
+    pub helpers_min: usize,
+    /// Helper threads at most: 4.
+    pub helpers_max: usize,
+    /// Jobs that wait in the application's queue: 1,024, then 503.
+    pub helper_queue: usize,
+    /// How long a server's end waits for its threads: 5 s.
+    pub join_limit: Duration,
+    /// How long an idle connection is kept open when the server drains, since
+    /// a request may be on its way: 2 s.
+    pub drain_idle: Duration,
+
+    /// Sent as `Server`; `None` for no such field.
+    pub server_name: Option<String>,
+}
+
+/// Sizes within one message, in bytes or counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Request line and field lines together: 32 KiB, then 431. At most 65,535.
+    pub head_max: usize,
+    /// The request target: 8 KiB (RFC 9112 section 3 asks for 8,000 at least), then 414.
+    pub target_max: usize,
+    /// Field lines: 100, then 431.
+    pub headers_max: usize,
+    /// Chunk extensions over a whole body: 16 KiB, then 400.
+    pub chunk_ext_max: usize,
+    /// The trailer section: 8 KiB, then 431.
+    pub trailers_max: usize,
+    /// Content that a route buffers unless it says otherwise: 1 MiB, then 413.
+    pub body_max: u64,
+    /// Content that nobody asked for and that is read and thrown away, to keep
+    /// the connection: 64 KiB, then it is closed.
+    pub discard_max: u64,
+}
+
+/// What happens to a client when `connections_max` is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overload {
+    /// It is told: `503` with `Retry-After`, and closed.
+    Refuse,
+    /// It waits in the kernel's queue until there is room.
+    Pause,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            limits: Limits::default(),
+            handshake_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(10),
+            first_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            body_rate: 500,
+            work_timeout: None,
+            write_timeout: Duration::from_secs(30),
+            write_rate: 500,
+            linger_timeout: Duration::from_secs(2),
+            connections_max: 65_536,
+            overload: Overload::Refuse,
+            buffers_max: 256 << 20,
+            requests_per_connection: 10_000,
+            helpers_min: 1,
+            helpers_max: 4,
+            helper_queue: 1024,
+            join_limit: Duration::from_secs(5),
+            drain_idle: Duration::from_secs(2),
+            server_name: Some("onepoll".to_owned()),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head_max: 32 * 1024,
+            target_max: 8 * 1024,
+            headers_max: 100,
+            chunk_ext_max: 16 * 1024,
+            trailers_max: 8 * 1024,
+            body_max: 1024 * 1024,
+            discard_max: 64 * 1024,
+        }
+    }
+}
+
+impl Config {
+    /// Whether the values make sense together.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the field, the value and what is allowed.
+    pub fn check(&self) -> Result<(), Error> {
+        let limits = &self.limits;
+        let wrong = |field, why: &str| Err(Error::Config { field, why: why.to_owned() });
+        if limits.head_max < 64 || limits.head_max > usize::from(u16::MAX) {
+            return wrong("limits.head_max", "must be 64 to 65,535 bytes");
+        }
+        if limits.target_max == 0 || limits.target_max > limits.head_max {
+            return wrong("limits.target_max", "must be 1 byte to head_max");
+        }
+        if limits.headers_max == 0 || limits.headers_max > 4096 {
+            return wrong("limits.headers_max", "must be 1 to 4,096 lines");
+        }
+        if self.connections_max == 0 || self.connections_max > 16_000_000 {
+            return wrong("connections_max", "must be 1 to 16,000,000");
+        }
+        if self.buffers_max < 1 << 20 {
+            return wrong("buffers_max", "must be at least 1 MiB");
+        }
+        if self.helpers_min == 0 || self.helpers_min > self.helpers_max {
+            return wrong("helpers_min", "must be 1 to helpers_max");
+        }
+        if self.helpers_max > 1024 {
+            return wrong("helpers_max", "must be at most 1,024 threads");
+        }
+        if self.requests_per_connection == 0 {
+            return wrong("requests_per_connection", "must be at least 1");
+        }
+        let times = [
+            ("handshake_timeout", self.handshake_timeout),
+            ("head_timeout", self.head_timeout),
+            ("first_timeout", self.first_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("body_timeout", self.body_timeout),
+            ("write_timeout", self.write_timeout),
+            ("linger_timeout", self.linger_timeout),
+        ];
+        for (field, time) in times {
+            if time.is_zero() || time > Duration::from_secs(7 * 24 * 3600) {
+                return wrong(field, "must be longer than 0 and at most a week");
+            }
+        }
+        match &self.server_name {
+            Some(name) if !crate::http::chars::is_field_value(name.as_bytes()) => {
+                wrong("server_name", "must have no control byte")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_pass_their_own_check() {
+        assert!(Config::default().check().is_ok());
+    }
+
+    #[test]
+    fn a_bad_value_is_named() {
+        let config = Config { helpers_min: 9, ..Config::default() };
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("helpers_min"), "{error}");
+    }
+}

@@ -1,0 +1,62 @@
+//! What can go wrong at start.
+
+use std::fmt;
+use std::io;
+
+/// Why a server can't start, or why its loop ended. One line, for a person.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A limit or a time that makes no sense.
+    Config {
+        /// The field of [`Config`](crate::Config).
+        field: &'static str,
+        /// What is allowed.
+        why: String,
+    },
+    /// An address can't be listened on.
+    Listen {
+        /// The address as it was given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Two routes that nothing tells apart, or a pattern that is none.
+    Route(String),
+    /// The system refused something that the loop can't do without.
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Error {
+        move |source| Error::Io { doing, source }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Config { field, why } => write!(f, "configuration: {field} {why}"),
+            Error::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "cannot listen on {address}: the address is in use by another program")
+            }
+            Error::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Error::Route(why) => write!(f, "routes: {why}"),
+            Error::Io { doing, source } => write!(f, "{doing}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Listen { source, .. } | Error::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

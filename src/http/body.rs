@@ -1,0 +1,168 @@
+//! Content on its way out ([`Body`], [`Source`]) and on its way in ([`Sink`]).
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The content of a response.
+///
+/// The engine frames it: what has a length goes out with `Content-Length`,
+/// the rest chunked (HTTP/1.1) or until the connection closes (1.0).
+#[derive(Default)]
+#[non_exhaustive]
+pub enum Body {
+    /// No content; `Content-Length: 0` where the status allows content.
+    #[default]
+    Empty,
+    /// Bytes that live in the program.
+    Static(&'static [u8]),
+    /// Bytes of this response alone.
+    Owned(Vec<u8>),
+    /// Bytes shared by many responses.
+    Shared(Arc<[u8]>),
+    /// A part of a file, sent without passing through user memory where the
+    /// transport allows it.
+    File(FileSpan),
+    /// A stream that is pulled on the loop: [`Source::pull`] must not block.
+    /// With the length in bytes, if it is known.
+    Inline(Box<dyn Source>, Option<u64>),
+    /// A stream that is pulled on a helper thread, and may block there.
+    Blocking(Box<dyn Source>, Option<u64>),
+    /// The end of HTTP on this connection, after a 101 or a 2xx to `CONNECT`:
+    /// the head goes out, then the closure gets the socket.
+    Switch(Takeover),
+}
+
+/// Takes a connection over once the response head is sent. Runs on the loop:
+/// register the socket with a poll of its own, or give it to a thread.
+pub type Takeover = Box<dyn FnOnce(Switched) + Send>;
+
+/// A connection that has left HTTP.
+#[derive(Debug)]
+pub struct Switched {
+    /// The socket, nonblocking.
+    pub socket: OwnedFd,
+    /// Bytes that came behind the request's head and are not HTTP.
+    pub unread: Vec<u8>,
+}
+
+impl Body {
+    /// The length in bytes, if it is known before the content is sent.
+    pub fn len(&self) -> Option<u64> {
+        match self {
+            Body::Empty | Body::Switch(_) => Some(0),
+            Body::Static(bytes) => Some(bytes.len() as u64),
+            Body::Owned(bytes) => Some(bytes.len() as u64),
+            Body::Shared(bytes) => Some(bytes.len() as u64),
+            Body::File(span) => Some(span.len),
+            Body::Inline(_, len) | Body::Blocking(_, len) => *len,
+        }
+    }
+
+    /// Whether it is known to have no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// The bytes, if they are in memory.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Body::Empty => Some(&[]),
+            Body::Static(bytes) => Some(bytes),
+            Body::Owned(bytes) => Some(bytes),
+            Body::Shared(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Body::Empty => "Empty",
+            Body::Static(_) => "Static",
+            Body::Owned(_) => "Owned",
+            Body::Shared(_) => "Shared",
+            Body::File(_) => "File",
+            Body::Inline(..) => "Inline",
+            Body::Blocking(..) => "Blocking",
+            Body::Switch(_) => "Switch",
+        };
+        match self.len() {
+            Some(len) => write!(f, "{kind}({len} bytes)"),
+            None => write!(f, "{kind}"),
+        }
+    }
+}
+
+/// A part of an open file, in bytes. Carried here; read by the floors above.
+#[derive(Clone, Debug)]
+pub struct FileSpan {
+    /// The file, opened for reading.
+    pub file: Arc<File>,
+    /// Where the part begins.
+    pub offset: u64,
+    /// How long it is. If the file turns out shorter, the connection is cut:
+    /// the client sees that the content is incomplete.
+    pub len: u64,
+}
+
+/// A stream of content.
+///
+/// The engine calls [`pull`](Source::pull) whenever the connection's output is
+/// below its low mark, so a slow client slows the source and memory stays
+/// bounded. Dropping the source is how it learns that the client went away.
+pub trait Source: Send {
+    /// Appends up to about `room` bytes to `out`.
+    ///
+    /// # Errors
+    /// An error cuts the connection: the client sees incomplete content.
+    fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull>;
+}
+
+/// What a [`Source`] says after a pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// There is more: pull again when there is room.
+    More,
+    /// Nothing now: pull again after a [`Wake`](super::Wake).
+    Pending,
+    /// Nothing now: pull again after this time, or after a wake.
+    After(Duration),
+    /// That was all.
+    End,
+}
+
+/// Takes the content of a request as it arrives.
+///
+/// If `finish` is never called the upload was lost: clean up in `Drop`.
+pub trait Sink: Send {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// An error ends the intake: the request gets 500, or 507 for
+    /// [`StorageFull`](io::ErrorKind::StorageFull).
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()>;
+
+    /// The content is complete. What the handler needs to know goes into the
+    /// request's [`extensions`](super::Request::extensions_mut).
+    ///
+    /// # Errors
+    /// As [`write`](Sink::write).
+    fn finish(&mut self, request: &mut super::Request) -> io::Result<()>;
+}
+
+impl fmt::Debug for dyn Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
+
+impl fmt::Debug for dyn Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
+    }
+}

@@ -1,0 +1,1 @@
+//! Dates as HTTP writes them (RFC 9110 section 5.6.7).

@@ -1,0 +1,45 @@
+//! The vocabulary: what a request, a response and a body *are*.
+//!
+//! Ground floor of the house. Everything above speaks in these types, and
+//! nothing here opens a socket, starts a thread or reads a clock: a peer
+//! address, an instant or a file handle may be *carried* by a type of this
+//! module, but is never operated.
+//!
+//! ```text
+//!   Request --\                        /-- Response { status, fields, Body }
+//!              >-- Exchange --> Step --<
+//!   Bookmark -/   (one box)   (what    \-- Intake, Job, Duration
+//!                              next?)
+//! ```
+//!
+//! [`Exchange`] is one request and the response it is going to get, in a box
+//! that has exactly one owner at a time: the connection, the [`Service`], or a
+//! helper thread. [`Service`] is the seam between the engine below and the
+//! application above; [`Step`] is its answer.
+
+mod body;
+mod exchange;
+mod headers;
+mod method;
+mod params;
+mod request;
+mod response;
+mod service;
+mod status;
+
+pub mod chars;
+pub mod date;
+pub mod target;
+
+pub use body::{Body, FileSpan, Pull, Sink, Source, Switched, Takeover};
+pub use exchange::{Bookmark, Exchange, Home, Now, Peer, Wake};
+pub use headers::{Headers, InvalidField};
+pub use method::{Method, Version};
+pub use params::{BadParam, Params};
+pub use request::Request;
+pub use response::{ContentType, Response};
+pub use service::{End, Intake, Job, Lane, Outcome, Service, Step};
+pub use status::Status;
+
+pub(crate) use headers::Field;
+pub(crate) use request::Span;

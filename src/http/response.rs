@@ -1,0 +1,228 @@
+//! A response, as a handler builds it.
+
+use super::{Body, Headers, InvalidField, Status};
+use std::borrow::Cow;
+use std::fmt;
+
+/// A response (RFC 9110 section 3.4): status, field lines, content.
+///
+/// `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` are the
+/// engine's: it knows how the message is framed.
+///
+/// ```
+/// use onepoll::http::{Response, Status};
+/// let response = Response::new(Status::OK).header("X-Color", "blue").text("Hello");
+/// assert_eq!(response.get("x-color"), Some(&b"blue"[..]));
+/// assert_eq!(response.get("content-type"), Some(&b"text/plain; charset=utf-8"[..]));
+/// ```
+#[derive(Debug, Default)]
+pub struct Response {
+    status: Status,
+    content_type: Option<ContentType>,
+    headers: Headers,
+    body: Body,
+    close: bool,
+}
+
+/// A media type: one of the program's own, or built at run time.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ContentType(Cow<'static, str>);
+
+impl ContentType {
+    /// `text/plain; charset=utf-8`
+    pub const TEXT: ContentType = ContentType(Cow::Borrowed("text/plain; charset=utf-8"));
+    /// `text/html; charset=utf-8`
+    pub const HTML: ContentType = ContentType(Cow::Borrowed("text/html; charset=utf-8"));
+    /// `application/json`
+    pub const JSON: ContentType = ContentType(Cow::Borrowed("application/json"));
+    /// `application/octet-stream`
+    pub const BYTES: ContentType = ContentType(Cow::Borrowed("application/octet-stream"));
+    /// `text/event-stream`
+    pub const EVENTS: ContentType = ContentType(Cow::Borrowed("text/event-stream"));
+
+    /// Any media type.
+    ///
+    /// # Errors
+    /// [`InvalidField::Value`] if it has a control byte.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Result<ContentType, InvalidField> {
+        let text = text.into();
+        if super::chars::is_field_value(text.as_bytes()) && text.len() <= 1024 {
+            Ok(ContentType(text))
+        } else {
+            Err(InvalidField::Value)
+        }
+    }
+
+    /// As it goes into the field.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ContentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Response {
+    /// An empty response with that status.
+    pub fn new(status: Status) -> Response {
+        Response { status, ..Response::default() }
+    }
+
+    /// The status.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Changes the status.
+    pub fn set_status(&mut self, status: Status) {
+        self.status = status;
+    }
+
+    /// With this status.
+    #[must_use]
+    pub fn with_status(mut self, status: Status) -> Response {
+        self.status = status;
+        self
+    }
+
+    /// With one more field line. What can't be a field line (a control byte, a
+    /// name that is the engine's) turns the response into an empty 500 and
+    /// says so in the log: an injected line is never sent. Use
+    /// [`add_header`](Response::add_header) to see the error.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
+        if let Err(error) = self.add_header(name, value) {
+            log::error!("response field {name:?}: {error}; answering 500 instead");
+            return Response::new(Status::INTERNAL_SERVER_ERROR);
+        }
+        self
+    }
+
+    /// Adds a field line. `Content-Type` is replaced, as there is only one.
+    ///
+    /// # Errors
+    /// [`InvalidField`]; nothing is added then.
+    pub fn add_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidField> {
+        if name.eq_ignore_ascii_case("content-type") {
+            return self.set_header(name, value);
+        }
+        not_reserved(name)?;
+        self.headers.add(name, value)
+    }
+
+    /// Replaces all lines of that name by one.
+    ///
+    /// # Errors
+    /// [`InvalidField`]; the old lines are then still there.
+    pub fn set_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidField> {
+        if name.eq_ignore_ascii_case("content-type") {
+            let text = std::str::from_utf8(value.as_ref()).map_err(|_| InvalidField::Value)?;
+            self.content_type = Some(ContentType::new(text.to_owned())?);
+            return Ok(());
+        }
+        not_reserved(name)?;
+        self.headers.set(name, value)
+    }
+
+    /// Removes all lines of that name; whether there was one.
+    pub fn remove_header(&mut self, name: &str) -> bool {
+        if name.eq_ignore_ascii_case("content-type") {
+            return self.content_type.take().is_some();
+        }
+        self.headers.remove(name)
+    }
+
+    /// The first value of that field.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        if name.eq_ignore_ascii_case("content-type") {
+            return self.content_type.as_ref().map(|t| t.as_str().as_bytes());
+        }
+        self.headers.get(name)
+    }
+
+    /// The field lines but for `Content-Type` and those the engine adds.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The media type.
+    pub fn content_type(&self) -> Option<&ContentType> {
+        self.content_type.as_ref()
+    }
+
+    /// Changes the media type.
+    pub fn set_content_type(&mut self, content_type: ContentType) {
+        self.content_type = Some(content_type);
+    }
+
+    /// With this content and media type.
+    #[must_use]
+    pub fn content(mut self, content_type: ContentType, body: Body) -> Response {
+        self.content_type = Some(content_type);
+        self.body = body;
+        self
+    }
+
+    /// With this content, the media type as it is.
+    #[must_use]
+    pub fn body(mut self, body: Body) -> Response {
+        self.body = body;
+        self
+    }
+
+    /// With text as content.
+    #[must_use]
+    pub fn text(self, text: impl Into<String>) -> Response {
+        self.content(ContentType::TEXT, Body::Owned(text.into().into_bytes()))
+    }
+
+    /// With HTML as content; escaping is the caller's.
+    #[must_use]
+    pub fn html(self, html: impl Into<String>) -> Response {
+        self.content(ContentType::HTML, Body::Owned(html.into().into_bytes()))
+    }
+
+    /// The content.
+    pub fn body_ref(&self) -> &Body {
+        &self.body
+    }
+
+    /// Takes the content out, leaving none.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
+
+    /// Replaces the content.
+    pub fn set_body(&mut self, body: Body) {
+        self.body = body;
+    }
+
+    /// Closes the connection after this response.
+    pub fn close(&mut self) {
+        self.close = true;
+    }
+
+    /// Whether the connection is to close after it.
+    pub fn closes(&self) -> bool {
+        self.close
+    }
+
+    /// Whether it is as [`Response::default`] makes it, but for the status.
+    pub(crate) fn is_fresh(&self) -> bool {
+        matches!(self.body, Body::Empty)
+            && self.headers.is_empty()
+            && self.content_type.is_none()
+            && !self.close
+    }
+}
+
+fn not_reserved(name: &str) -> Result<(), InvalidField> {
+    const ENGINE: [&str; 4] = ["content-length", "transfer-encoding", "connection", "keep-alive"];
+    if ENGINE.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+        return Err(InvalidField::Reserved);
+    }
+    Ok(())
+}

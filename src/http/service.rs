@@ -1,0 +1,160 @@
+//! The seam between engine and application.
+
+use super::{Exchange, Now, Sink, Status};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// An application, as the engine sees it.
+///
+/// All three calls run on the loop's thread and must not block. Nothing here
+/// needs `Send`: only the exchange and what it carries travel.
+///
+/// ```
+/// use onepoll::http::*;
+/// /// Answers everything with 204.
+/// struct Silent;
+/// impl Service for Silent {
+///     fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
+///         exchange.response = Response::new(Status::NO_CONTENT);
+///         Step::Respond(exchange)
+///     }
+///     fn resume(&mut self, exchange: Box<Exchange>) -> Step {
+///         Step::Respond(exchange)
+///     }
+/// }
+/// ```
+pub trait Service {
+    /// The head of a request has arrived.
+    fn begin(&mut self, exchange: Box<Exchange>) -> Step;
+
+    /// What the last step asked for is done: the job has run, the time is over,
+    /// or the content is in. If `exchange.failed` is set it is not in and won't
+    /// be: answer with that status.
+    fn resume(&mut self, exchange: Box<Exchange>) -> Step;
+
+    /// The end, exactly once for each `begin`: the last byte was taken, or the
+    /// exchange is lost.
+    fn finish(&mut self, exchange: &mut Exchange, outcome: &Outcome) {
+        let _ = (exchange, outcome);
+    }
+
+    /// Once a turn, after the events: for buffered writers and the like.
+    /// The answer is when to call again at the latest.
+    fn idle(&mut self, now: Now) -> Option<Instant> {
+        let _ = now;
+        None
+    }
+}
+
+/// What the service wants next. The exchange goes back to the engine with it.
+#[derive(Debug)]
+pub enum Step {
+    /// Send `exchange.response`.
+    Respond(Box<Exchange>),
+    /// Bring the request's content, then resume.
+    Receive(Box<Exchange>, Intake),
+    /// Run the job on a helper thread, then resume.
+    Offload(Box<Exchange>, Job),
+    /// Resume after this time; no thread waits.
+    Sleep(Box<Exchange>, Duration),
+}
+
+/// Where a request's content goes.
+pub enum Intake {
+    /// Into [`Request::body`](super::Request::body), up to `max` bytes, then 413.
+    /// Memory grows as bytes arrive, not as `Content-Length` promises.
+    Buffer {
+        /// The most bytes that are taken.
+        max: u64,
+    },
+    /// Into a sink that is called on the loop and must not block.
+    Inline {
+        /// Takes the bytes.
+        sink: Box<dyn Sink>,
+        /// The most bytes that are taken.
+        max: u64,
+    },
+    /// Into a sink that is called on a helper thread. A slow client doesn't
+    /// hold the thread: it is used only while there is a chunk to write.
+    Blocking {
+        /// Takes the bytes.
+        sink: Box<dyn Sink>,
+        /// The most bytes that are taken.
+        max: u64,
+    },
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Intake::Buffer { max } => write!(f, "Buffer({max} bytes)"),
+            Intake::Inline { max, .. } => write!(f, "Inline({max} bytes)"),
+            Intake::Blocking { max, .. } => write!(f, "Blocking({max} bytes)"),
+        }
+    }
+}
+
+/// Work for a helper thread: it may block. A panic in it becomes a 500.
+pub struct Job {
+    /// Which queue it waits in.
+    pub lane: Lane,
+    /// The work.
+    pub run: Box<dyn FnOnce(&mut Exchange) + Send>,
+}
+
+impl Job {
+    /// A job of the application's lane.
+    pub fn new(run: impl FnOnce(&mut Exchange) + Send + 'static) -> Job {
+        Job { lane: Lane::Application, run: Box::new(run) }
+    }
+
+    /// The same job in another lane.
+    pub fn lane(mut self, lane: Lane) -> Job {
+        self.lane = lane;
+        self
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Job({:?})", self.lane)
+    }
+}
+
+/// The helpers' queues. A lane that is stuck doesn't hold up the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// The engine's own file work: at most one job per connection, never
+    /// refused, a thread kept for it.
+    Engine,
+    /// The application's jobs: a bounded queue; full means 503.
+    Application,
+    /// One job at a time, in order: for what has a single writer.
+    Serial,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// The status that was (or would have been) sent.
+    pub status: Status,
+    /// Bytes of the reply that the socket took, head and framing included.
+    pub bytes: u64,
+    /// When the request's first byte was seen.
+    pub started: Instant,
+    /// When it ended.
+    pub ended: Now,
+    /// Whole, cut, or never begun.
+    pub end: End,
+}
+
+/// Whether the client got its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The socket took every byte.
+    Sent,
+    /// The connection ended within the reply.
+    Cut,
+    /// The client was gone before there was a reply.
+    Abandoned,
+}

@@ -1,0 +1,4 @@
+//! The `onepoll` command.
+#![forbid(unsafe_code)]
+
+fn main() {}
