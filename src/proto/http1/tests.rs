@@ -377,3 +377,17 @@ fn what_would_confuse_the_client_becomes_500() {
         assert_eq!(peer.out(), head, "{request:?} {response:?}");
     }
 }
+
+#[test]
+fn nothing_of_a_request_is_left_for_the_next() {
+    let mut peer = Peer::sent(HEAD);
+    peer.respond(&Response::default());
+    peer.out();
+    assert_eq!(peer.http.next_cycle(), Cycle::Next);
+    assert!(!peer.http.head_begun());
+    // Nobody knows the method of this one, so the refusal has content.
+    peer.send("nonsense\r\n\r\n");
+    let fault = peer.next().unwrap_err();
+    assert!(peer.http.refuse(&fault, &peer.preamble, &mut peer.out));
+    assert!(peer.out().ends_with("\r\n\r\nBad Request\n"));
+}
