@@ -65,4 +65,9 @@ impl Head {
     pub fn begun(&self) -> bool {
         self.begun
     }
+
+    /// Stand-in.
+    pub fn drop_blank(&mut self) -> usize {
+        0
+    }
 }
