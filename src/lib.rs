@@ -4,7 +4,10 @@
 mod config;
 mod error;
 pub mod http;
+pub mod net;
+pub mod proto;
 pub mod reactor;
+pub mod stats;
 
 pub use config::{Config, Limits, Overload};
 pub use error::Error;

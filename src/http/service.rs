@@ -32,8 +32,16 @@ pub trait Service {
     /// be: answer with that status.
     fn resume(&mut self, exchange: Box<Exchange>) -> Step;
 
-    /// The end, exactly once for each `begin`: the last byte was taken, or the
-    /// exchange is lost.
+    /// Whether [`finish`](Service::finish) is to be called for this exchange. A
+    /// service that has nothing to do at its end saves the engine from keeping
+    /// the exchange until the socket has taken the last byte.
+    fn observes(&self, exchange: &Exchange) -> bool {
+        let _ = exchange;
+        true
+    }
+
+    /// The end, exactly once for each `begin` that it observes: the last byte
+    /// was taken, or the exchange is lost.
     fn finish(&mut self, exchange: &mut Exchange, outcome: &Outcome) {
         let _ = (exchange, outcome);
     }
