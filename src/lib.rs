@@ -3,6 +3,7 @@
 
 mod config;
 mod error;
+pub mod helper;
 pub mod http;
 pub mod net;
 pub mod proto;
