@@ -8,7 +8,9 @@ pub mod http;
 pub mod net;
 pub mod proto;
 pub mod reactor;
+pub mod server;
 pub mod stats;
 
 pub use config::{Config, Limits, Overload};
 pub use error::Error;
+pub use server::{Background, Handle, Running, Server};

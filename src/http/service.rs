@@ -1,5 +1,7 @@
 //! The seam between engine and application.
 
+use crate::error::Error;
+
 use super::{Exchange, Now, Sink, Status};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -24,6 +26,15 @@ use std::time::{Duration, Instant};
 /// }
 /// ```
 pub trait Service {
+    /// Called once before the first request: the place to say that something
+    /// about the application is wrong, such as routes that conflict.
+    ///
+    /// # Errors
+    /// What keeps the server from starting.
+    fn prepare(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The head of a request has arrived.
     fn begin(&mut self, exchange: Box<Exchange>) -> Step;
 

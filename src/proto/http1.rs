@@ -4,13 +4,13 @@
 //! the encoder. Each call looks where the state is, lets one of those work, and
 //! takes the one step of the table that names what happened.
 
+use super::asked::Asked;
 use super::decode::{Decoded, Decoder};
 use super::encode::{self, Content, Encoder, Persistence};
 use super::state::{State, Step};
-use super::{Fault, Framing, Head, Length, Preamble, Read, Write};
+use super::{Cycle, Event, Fault, Framed, Framing, Head, Length, Preamble, Read, Write};
 use crate::config::Limits;
-use crate::http::{Body, Method, Request, Response, Status, Version};
-use std::ops::Range;
+use crate::http::{Request, Response, Status, Version};
 
 /// The protocol of one connection, without its socket.
 ///
@@ -51,23 +51,6 @@ pub struct Http1 {
     ending: Ending,
 }
 
-/// What a response depends on in its request.
-#[derive(Clone, Copy, Debug, Default)]
-struct Asked {
-    method: Asking,
-    version: Version,
-    upgrade: bool,
-}
-
-/// The methods whose responses are framed otherwise (RFC 9112 section 6.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Asking {
-    Head,
-    Connect,
-    #[default]
-    Other,
-}
-
 /// How the connection is to end, once it is closed on both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
@@ -79,69 +62,16 @@ enum Ending {
     Cut,
 }
 
-/// What the bytes meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// Nothing yet: call again with more bytes behind the unconsumed ones.
-    NeedMore,
-    /// The request's head is in; its content, if any, follows as `Data`.
-    Head,
-    /// Content: this range of the input given to the call.
-    Data(Range<usize>),
-    /// The content is complete. Only after a head with content.
-    End,
-    /// The request is complete: nothing is read until the next cycle.
-    Paused,
-    /// Nothing is read any more on this connection.
-    Closed,
-}
-
-/// How the content of a response goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framed {
-    /// There is none to send, whatever the response holds: the reply is
-    /// complete, and neither `frame` nor `finish` is called.
-    Nothing,
-    /// So many bytes, at least one, as they are.
-    Length(u64),
-    /// In chunks.
-    Chunked,
-    /// As it is; the end of the connection is its end.
-    UntilClose,
-    /// There is none, and HTTP ends here: once the head is sent, the socket
-    /// goes to the response's [`Body::Switch`].
-    Switched,
-}
-
-/// What comes after a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cycle {
-    /// Request or response are not complete yet.
-    Wait,
-    /// Ready for the next request: recycle the exchange and read on.
-    Next,
-    /// The reply is complete but the request is not: go on calling `receive`
-    /// and throw the data away, until `End` (then ask again) or `Closed`.
-    Discard,
-    /// Send what there is, half-close, and read into the void for a while: a
-    /// close with unread bytes would be a reset that eats the reply.
-    Linger,
-    /// Send what there is, then close: the peer's end of file was read.
-    Close,
-    /// Close at once: what there is to send can't be completed.
-    Cut,
-}
-
 impl Http1 {
     /// A new connection: waits for its first head.
-    pub const fn new() -> Http1 {
+    pub fn new() -> Http1 {
         Http1 {
             decoder: Decoder::Length(0),
             encoder: Encoder::Length(0),
-            head: Head::new(),
+            head: Head::default(),
             discard_left: 0,
             state: State::NEW,
-            asked: Asked::NONE,
+            asked: Asked::default(),
             waits: false,
             ending: Ending::Linger,
         }
@@ -192,15 +122,7 @@ impl Http1 {
     }
 
     fn begin(&mut self, limits: &Limits, framing: Framing, request: &Request) {
-        self.asked = Asked {
-            method: match request.method {
-                Method::HEAD => Asking::Head,
-                Method::CONNECT => Asking::Connect,
-                _ => Asking::Other,
-            },
-            version: request.version,
-            upgrade: framing.upgrade,
-        };
+        self.asked = Asked::of(request, framing.upgrade);
         if !framing.keep {
             self.step(Step::Unkeep);
         }
@@ -323,16 +245,10 @@ impl Http1 {
             self.step(Step::Respond); // logs the misuse and cuts
             return Framed::Nothing;
         }
-        if matches!(response.body_ref(), Body::Switch(_))
-            || status.is_informational()
-            || (self.asked.method == Asking::Connect && status.is_success())
-        {
+        if self.asked.is_switch(response) {
             return self.switch(response, preamble, out);
         }
-        let (content, mut framed) = self.framing(status, response.body_ref().len());
-        if self.asked.method == Asking::Head {
-            framed = Framed::Nothing;
-        }
+        let (content, framed) = self.asked.framing(status, response.body_ref().len());
         if self.must_close(response, framed) {
             self.step(Step::Unkeep);
         }
@@ -355,21 +271,6 @@ impl Http1 {
         framed
     }
 
-    /// What is said about the content and how it goes out, for a GET (RFC 9112
-    /// section 6.3; RFC 9110 sections 8.6 and 15.3.6).
-    #[inline]
-    fn framing(&self, status: Status, len: Option<u64>) -> (Content, Framed) {
-        match (status, len) {
-            (status, _) if status.is_bodiless() => (Content::Unsaid, Framed::Nothing),
-            (Status::RESET_CONTENT, _) | (_, Some(0)) => (Content::Length(0), Framed::Nothing),
-            (_, Some(len)) => (Content::Length(len), Framed::Length(len)),
-            (_, None) if self.asked.version >= Version::Http11 => {
-                (Content::Chunked, Framed::Chunked)
-            }
-            (_, None) => (Content::Unsaid, Framed::UntilClose),
-        }
-    }
-
     /// Whether the connection can't outlive this response.
     #[inline]
     fn must_close(&self, response: &Response, framed: Framed) -> bool {
@@ -387,18 +288,9 @@ impl Http1 {
     #[cold]
     fn switch(&mut self, response: &Response, preamble: &Preamble, out: &mut Vec<u8>) -> Framed {
         let status = response.status();
-        let wrong = match (response.body_ref(), self.asked.method) {
-            (Body::Switch(_), _) if self.state.read != Read::Done => "the request is not complete",
-            (Body::Switch(_), Asking::Connect) if status.is_success() => "",
-            (Body::Switch(_), _) if status != Status::SWITCHING_PROTOCOLS => "its status is not 101",
-            (Body::Switch(_), _) if !self.asked.upgrade => "the client asked for no upgrade",
-            (Body::Switch(_), _) if response.get("upgrade").is_none() => "it has no Upgrade field",
-            (Body::Switch(_), _) => "",
-            (_, Asking::Connect) if status.is_success() => "it opens no tunnel",
-            _ => "1xx is not final",
-        };
-        if !wrong.is_empty() {
-            log::error!("response {status} can't be sent: {wrong}; answering 500 instead");
+        let complete = self.state.read == Read::Done;
+        if let Err(why) = self.asked.check_switch(response, complete) {
+            log::error!("response {status} can't be sent: {why}; answering 500 instead");
             let response = Response::new(Status::INTERNAL_SERVER_ERROR);
             return self.respond(&response, preamble, out);
         }
@@ -415,7 +307,7 @@ impl Http1 {
         match (fault.status, self.state.write) {
             (Some(status), Write::Idle | Write::Owed) => {
                 self.step(Step::Fail);
-                encode::refusal(status, preamble, self.asked.method == Asking::Head, out);
+                encode::refusal(status, preamble, self.asked.is_head(), out);
                 self.step(Step::Respond);
                 true
             }
@@ -455,12 +347,14 @@ impl Http1 {
     /// connection is cut.
     #[inline]
     pub fn finish(&mut self, out: &mut Vec<u8>) -> bool {
-        if self.state.write == Write::Body && !self.encoder.finish(out) {
+        let begun = self.state.write == Write::Body;
+        self.step(Step::Finish);
+        if begun && !self.encoder.finish(out) {
             log::error!("content is shorter than the length that was declared for it");
             self.cut();
             return false;
         }
-        self.step(Step::Finish)
+        begun
     }
 
     /// Ends it all: what is not complete stays so.
@@ -506,7 +400,7 @@ impl Http1 {
         match (self.state.read, self.state.write) {
             (Read::Head, Write::Idle) if !self.head.begun() => self.step(Step::DrainEmpty),
             _ => self.step(Step::Unkeep),
-        };
+        }
     }
 
     /// Closes the connection after the current reply, or if there is none after
@@ -538,15 +432,11 @@ impl Http1 {
     /// Takes a step of the table. One that is not in it is a bug of the caller:
     /// the connection is cut, as nobody knows what the peer has seen.
     #[inline]
-    fn step(&mut self, step: Step) -> bool {
-        match self.state.take(step) {
-            Ok(()) => true,
-            Err(misuse) => {
-                log::error!("{misuse} ({}); the connection is cut", self.state);
-                debug_assert!(false, "{misuse} ({})", self.state);
-                self.cut();
-                false
-            }
+    fn step(&mut self, step: Step) {
+        if let Err(misuse) = self.state.take(step) {
+            log::error!("{misuse} ({}); the connection is cut", self.state);
+            debug_assert!(false, "{misuse} ({})", self.state);
+            self.cut();
         }
     }
 }

@@ -8,7 +8,7 @@ use super::errand::{Work, caught};
 use super::output::LOW;
 use super::world::{Bits, World};
 use crate::http::{Body, End, Exchange, Outcome, Pull, Service};
-use crate::proto::{Cycle, Fault, Framed};
+use crate::proto::{Cycle, Fault, Framed, Read};
 use std::io;
 use std::time::Instant;
 
@@ -120,6 +120,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// What comes after a reply.
     #[inline]
     fn cycle(&mut self, spare: Box<Exchange>) {
+        // If the request was read whole, nothing of it can still be on its way.
+        let whole = self.connection.http.read_state() == Read::Done;
         match self.connection.http.next_cycle() {
             Cycle::Next => {
                 let now = self.shared.now.instant;
@@ -130,11 +132,15 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Cycle::Discard | Cycle::Wait => self.active.phase = Phase::Discard(spare),
             Cycle::Linger => {
                 self.shared.buffers.keep(spare);
-                self.end(Farewell::Linger);
+                self.end(if whole { Farewell::Close } else { Farewell::Linger });
             }
             Cycle::Close => {
                 self.shared.buffers.keep(spare);
-                self.end(Farewell::Close);
+                self.end(Farewell::AtOnce);
+            }
+            Cycle::Cut => {
+                self.shared.buffers.keep(spare);
+                self.die();
             }
         }
     }

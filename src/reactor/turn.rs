@@ -148,6 +148,11 @@ impl<S: Service, W: World> Reactor<S, W> {
         &mut self.service
     }
 
+    /// The world outside, to look at.
+    pub fn world_ref(&self) -> &W {
+        &self.world
+    }
+
     /// The world outside.
     pub fn world(&mut self) -> &mut W {
         &mut self.world

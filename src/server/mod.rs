@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::helper::{Pool, Settings};
 use crate::http::Service;
 use crate::net::Listener;
-use crate::reactor::{Inbox, Reactor};
+use crate::reactor::Reactor;
 use crate::stats::Stats;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};

@@ -8,7 +8,7 @@ use crate::reactor::{Bits, Errand, Inbox, Ready, Source, World};
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The waker's token; listeners come after it, then the slots.
@@ -140,20 +140,20 @@ impl World for RealWorld {
             Lane::Application => helper::Lane::Application,
             Lane::Serial => helper::Lane::Serial,
         };
-        // The task is made only if it is admitted: refused, the errand is
-        // still here.
-        let mut errand = Some(errand);
-        let admitted = self.pool.submit_with(lane, || {
-            let errand = errand.take();
-            Box::new(move || {
-                if let Some(errand) = errand {
-                    errand.run();
-                }
-            })
-        });
-        match (admitted, errand) {
-            (false, Some(errand)) => Err(errand),
-            _ => Ok(()),
+        // Refused, the errand is needed again, and it can't be had back out of
+        // a closure: both share it.
+        let errand = Arc::new(Mutex::new(Some(errand)));
+        let task = Arc::clone(&errand);
+        let run = move || {
+            let errand = task.lock().unwrap_or_else(PoisonError::into_inner).take();
+            errand.into_iter().for_each(Errand::run);
+        };
+        match self.pool.submit(lane, Box::new(run)) {
+            Ok(()) => Ok(()),
+            Err(_) => match errand.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(errand) => Err(errand),
+                None => Ok(()),
+            },
         }
     }
 }
