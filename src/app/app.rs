@@ -48,8 +48,32 @@ pub(super) struct Scope {
 /// One line of the table.
 struct Line {
     method: Option<Method>,
-    pattern: String,
+    pattern: Pattern,
     entry: u32,
+}
+
+/// What a line matches.
+#[derive(Clone)]
+enum Pattern {
+    Path(String),
+    Regex(String),
+}
+
+impl Pattern {
+    fn as_str(&self) -> &str {
+        match self {
+            Pattern::Path(text) | Pattern::Regex(text) => text,
+        }
+    }
+
+    /// The same below a prefix.
+    fn below(&self, prefix: &str) -> Pattern {
+        match self {
+            Pattern::Path(text) => Pattern::Path(format!("{prefix}{text}")),
+            Pattern::Regex(text) if prefix.is_empty() => Pattern::Regex(text.clone()),
+            Pattern::Regex(text) => Pattern::Regex(format!("{}(?:{text})", literal(prefix))),
+        }
+    }
 }
 
 /// Who answers for what no route knows, below a prefix.
@@ -155,10 +179,21 @@ impl App {
         pattern: &str,
         handler: impl Fn(&mut Request) -> R + 'static,
     ) -> Route<'_> {
-        let ignored = method.is_safe() || method == Method::DELETE;
-        let body = if ignored { BodyMode::Ignore } else { BodyMode::Buffer };
-        let entry = self.entry(Some(pattern), body, handler);
-        self.line(Some(method), pattern.to_owned(), entry);
+        let entry = self.entry(Some(pattern), body_mode(&method), handler);
+        self.line(Some(method), Pattern::Path(pattern.to_owned()), entry);
+        self.last()
+    }
+
+    /// Answers that method on all paths that the regex matches as a whole.
+    /// Needs the feature `regex`; groups are params, by name or by number.
+    pub fn route_regex<R: Into<Reply>>(
+        &mut self,
+        method: Method,
+        regex: &str,
+        handler: impl Fn(&mut Request) -> R + 'static,
+    ) -> Route<'_> {
+        let entry = self.entry(Some(regex), body_mode(&method), handler);
+        self.line(Some(method), Pattern::Regex(regex.to_owned()), entry);
         self.last()
     }
 
@@ -169,7 +204,7 @@ impl App {
         handler: impl Fn(&mut Request) -> R + 'static,
     ) -> Route<'_> {
         let entry = self.entry(Some(pattern), BodyMode::Buffer, handler);
-        self.line(None, pattern.to_owned(), entry);
+        self.line(None, Pattern::Path(pattern.to_owned()), entry);
         self.last()
     }
 
@@ -215,7 +250,8 @@ impl App {
 
     /// Takes another app in, with its routes below this prefix. Its middleware
     /// stands inside of this one's; where it has no error page or `body_max`
-    /// of its own, this one's are used.
+    /// of its own, this one's are used. What its regex routes match is the
+    /// rest after the prefix, which for them is plain text.
     pub fn mount(&mut self, prefix: &str, inner: App) {
         let prefix = prefix.trim_end_matches('/');
         if !prefix.is_empty() && !prefix.starts_with('/') {
@@ -231,12 +267,12 @@ impl App {
             pattern: entry.pattern.map(|pattern| format!("{prefix}{pattern}")),
             ..entry
         }));
-        for line in inner.lines {
-            if line.pattern == "/" && !prefix.is_empty() {
-                self.line(line.method.clone(), prefix.to_owned(), line.entry + entry_base);
+        for Line { method, pattern, entry } in inner.lines {
+            let entry = entry + entry_base;
+            if matches!(&pattern, Pattern::Path(path) if path == "/") && !prefix.is_empty() {
+                self.line(method.clone(), Pattern::Path(prefix.to_owned()), entry);
             }
-            let pattern = format!("{prefix}{}", line.pattern);
-            self.line(line.method, pattern, line.entry + entry_base);
+            self.line(method, pattern.below(prefix), entry);
         }
         for Fallback { prefix: rest, entry } in inner.fallbacks {
             let prefix = format!("{prefix}{rest}");
@@ -294,7 +330,7 @@ impl App {
     /// # Errors
     /// [`Error::Route`] names the first that could not, and why.
     pub fn check(&self) -> Result<(), Error> {
-        let empty = || self.lines.iter().any(|line| line.pattern.is_empty());
+        let empty = || self.lines.iter().any(|line| line.pattern.as_str().is_empty());
         match &self.problem {
             Some(why) => Err(Error::Route(why.clone())),
             None if empty() => Err(Error::Route("an empty pattern outside of a scope".into())),
@@ -320,14 +356,17 @@ impl App {
         self.entries.len() as u32 - 1
     }
 
-    fn line(&mut self, method: Option<Method>, pattern: String, entry: u32) {
-        // Within a scope the empty pattern is the prefix itself.
-        if !pattern.is_empty() {
-            match self.table.insert(method.clone(), &pattern, entry) {
-                Ok(()) => {}
-                Err(Error::Route(why)) => self.trouble(why),
-                Err(other) => self.trouble(other.to_string()),
-            }
+    fn line(&mut self, method: Option<Method>, pattern: Pattern, entry: u32) {
+        let inserted = match &pattern {
+            // Within a scope the empty pattern is the prefix itself.
+            Pattern::Path(path) if path.is_empty() => Ok(()),
+            Pattern::Path(path) => self.table.insert(method.clone(), path, entry),
+            Pattern::Regex(regex) => self.table.insert_regex(method.clone(), regex, entry),
+        };
+        match inserted {
+            Ok(()) => {}
+            Err(Error::Route(why)) => self.trouble(why),
+            Err(other) => self.trouble(other.to_string()),
         }
         self.lines.push(Line { method, pattern, entry });
     }
@@ -360,10 +399,28 @@ impl fmt::Debug for App {
         let mut list = f.debug_list();
         for line in &self.lines {
             let method = line.method.as_ref().map_or("*", Method::as_str);
-            list.entry(&format_args!("{method} {}", line.pattern));
+            list.entry(&format_args!("{method} {}", line.pattern.as_str()));
         }
         list.finish()
     }
+}
+
+/// What routes of that method do about content, unless they say otherwise.
+fn body_mode(method: &Method) -> BodyMode {
+    let ignored = method.is_safe() || *method == Method::DELETE;
+    if ignored { BodyMode::Ignore } else { BodyMode::Buffer }
+}
+
+/// The text as a regex that matches nothing else.
+fn literal(text: &str) -> String {
+    let mut regex = String::with_capacity(text.len() * 2);
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            regex.push('\\');
+        }
+        regex.push(c);
+    }
+    regex
 }
 
 /// Whether the path is the prefix or continues it by whole segments. Segments

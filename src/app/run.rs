@@ -329,3 +329,6 @@ fn is_untouched(response: &Response) -> bool {
 fn name(exchange: &Exchange, route: Option<&str>) -> String {
     format!("{} {}", exchange.request.method(), route.unwrap_or("(no route)"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,15 @@ impl<T> Table<T> {
         Ok(())
     }
 
+    pub(crate) fn insert_regex(
+        &mut self,
+        _: Option<Method>,
+        regex: &str,
+        _: T,
+    ) -> Result<(), Error> {
+        Err(Error::Route(format!("`{regex}`: the stand-in knows no regexes")))
+    }
+
     pub(crate) fn lookup<'t>(
         &'t self,
         method: &Method,
@@ -69,7 +78,8 @@ impl<T> Table<T> {
         params: &mut Params,
     ) -> Lookup<'t, T> {
         let mut known = None;
-        for l in &self.lines {
+        let named = self.lines.iter().filter(|l| l.method.is_some());
+        for l in named.chain(self.lines.iter().filter(|l| l.method.is_none())) {
             params.clear();
             if !matches(&l.pattern, path, params) {
                 continue;
