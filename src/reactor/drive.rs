@@ -194,7 +194,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
 
     /// Settles the account, gives the box back if the connection is idle, and
     /// says what is next.
-    fn settle(mut self) -> Verdict {
+    fn settle(self) -> Verdict {
         let again = match self.connection.life {
             Life::Open => self.is_able(),
             Life::Linger(_) => self.connection.bits.has(Bits::READABLE),
