@@ -30,7 +30,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let start = Tick::from_micros(5_000_000);
+        let start = Tick::ZERO;
         Bench { start, now: start, wheel: Wheel::new(), model: BTreeMap::new(), early: 0 }
     }
 
