@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+pub mod disk;
 mod error;
 pub mod helper;
 pub mod http;
