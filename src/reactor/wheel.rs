@@ -106,10 +106,14 @@ impl Wheel {
     /// Makes sure that `key` falls due at `at` or before. Does nothing if it
     /// does already, which makes a deadline that moves later free.
     pub fn ensure(&mut self, key: u32, at: Instant, precise: bool) {
+        let filed = self.filed(key).map_or(NEVER, Place::millis);
+        // The usual case, answered without looking for the place.
+        if filed <= self.millis_floor(at) {
+            return;
+        }
         let place = self.place(at, precise);
-        match self.filed(key) {
-            Some(filed) if filed.millis() <= place.millis() => {}
-            _ => self.file(key, place),
+        if place.millis() < filed {
+            self.file(key, place);
         }
     }
 
