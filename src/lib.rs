@@ -3,6 +3,7 @@
 
 pub mod app;
 mod config;
+pub mod disk;
 mod error;
 pub mod helper;
 pub mod http;
