@@ -4,6 +4,7 @@
 mod config;
 mod error;
 pub mod http;
+pub mod route;
 
 pub use config::{Config, Limits, Overload};
 pub use error::Error;
