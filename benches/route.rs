@@ -14,6 +14,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// Rounds of each case; cases take turns, so that a slow spell hits all alike.
+/// The command line may say another number, and a part of the case's name:
+/// `cargo bench --bench route -- 10 matchit`, for tools that count instructions.
 const ROUNDS: usize = 400;
 /// Passes over all paths in a round.
 const PASSES: usize = 20;
@@ -33,7 +35,7 @@ fn main() {
     let mut params_post = Params::new();
     let mut cases: Vec<Case<'_>> = vec![
         ("matchit", Box::new(|path| drop(black_box(matchit.at(path).expect("found"))))),
-        ("onepoll", Box::new(|path| found(&table, path, &mut params))),
+        ("onepoll: 130 routes", Box::new(|path| found(&table, path, &mut params))),
         ("onepoll, 1300 routes", Box::new(|path| found(&large, path, &mut params_large))),
         (
             "onepoll, 405",
@@ -43,8 +45,11 @@ fn main() {
             }),
         ),
     ];
+    let rounds = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(ROUNDS);
+    let wanted = std::env::args().skip(1).find(|arg| arg.starts_with(char::is_alphabetic));
+    cases.retain(|(name, _)| wanted.as_ref().is_none_or(|wanted| name.starts_with(wanted)));
     let mut best = vec![Duration::MAX; cases.len()];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for ((_, run), best) in cases.iter_mut().zip(&mut best) {
             let start = Instant::now();
             for _ in 0..PASSES {

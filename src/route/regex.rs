@@ -6,8 +6,8 @@
 
 pub(crate) use engine::Regex;
 
-/// What a regex caught: the byte range of each group.
-pub(crate) type Groups = Vec<Option<(u32, u32)>>;
+/// What a regex caught: the byte range of each group, empty if it took no part.
+pub(crate) type Groups = Vec<(u32, u32)>;
 
 #[cfg(feature = "regex")]
 mod engine {
@@ -33,7 +33,7 @@ mod engine {
         pub(crate) fn groups(&self, text: &str) -> Option<Groups> {
             let found = self.0.captures(text)?;
             let range = |m: regex_lite::Match<'_>| (m.start() as u32, m.end() as u32);
-            Some(found.iter().skip(1).map(|group| group.map(range)).collect())
+            Some(found.iter().skip(1).map(|group| group.map_or((0, 0), range)).collect())
         }
 
         /// What the groups are called: by name, else by number.

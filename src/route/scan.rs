@@ -12,35 +12,24 @@
 //!   key     r e p o s 0 0 0               the five bytes before it
 //! ```
 
-/// A path that is being read.
+/// A path that is being read. Places in it are counted in `u32`: it is shorter
+/// than 4 GiB, and the sum of a place and a word doesn't overflow.
 #[derive(Debug)]
 pub(crate) struct Path<'p> {
     text: &'p str,
-    /// The last eight bytes, the very last in the highest place; zeros below
-    /// if the path is shorter.
-    tail: u64,
-}
-
-/// A segment of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Segment {
-    /// Where it ends: at a slash, or at the end of the path.
-    pub(crate) end: usize,
-    /// The same for the same text; two texts of eight bytes or less with the
-    /// same key and length are the same.
-    pub(crate) key: u64,
-    /// Whether it may hold a `%`; if not, it holds none.
-    pub(crate) escaped: bool,
+    /// The last eight bytes, and eight slashes behind them. If the path is
+    /// shorter, zeros stand before it.
+    tail: u128,
 }
 
 /// Eight bytes at once.
-pub(crate) const WORD: usize = 8;
-const ONES: u64 = u64::from_ne_bytes([1; WORD]);
-const HIGHS: u64 = u64::from_ne_bytes([0x80; WORD]);
-const SLASHES: u64 = u64::from_ne_bytes([b'/'; WORD]);
-const PERCENTS: u64 = u64::from_ne_bytes([b'%'; WORD]);
+pub(crate) const WORD: u32 = 8;
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+const SLASHES: u64 = u64::from_ne_bytes([b'/'; 8]);
+const PERCENTS: u64 = u64::from_ne_bytes([b'%'; 8]);
 /// Odd, and without a pattern in its bits: the golden ratio's.
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Sets the top bit of each byte that is zero. The lowest bit set is right;
 /// one above it may be a false alarm (a borrow).
@@ -53,11 +42,11 @@ impl<'p> Path<'p> {
     #[inline]
     pub(crate) fn new(text: &'p str) -> Path<'p> {
         let bytes = text.as_bytes();
-        let tail = match bytes.last_chunk::<WORD>() {
+        let last = match bytes.last_chunk::<8>() {
             Some(chunk) => u64::from_le_bytes(*chunk),
-            None => bytes.iter().fold(0, |tail, &b| tail >> 8 | u64::from(b) << 56),
+            None => bytes.iter().fold(0, |last, &b| last >> 8 | u64::from(b) << 56),
         };
-        Path { text, tail }
+        Path { text, tail: u128::from(SLASHES) << 64 | u128::from(last) }
     }
 
     #[inline]
@@ -66,44 +55,60 @@ impl<'p> Path<'p> {
     }
 
     #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.text.len()
+    pub(crate) fn len(&self) -> u32 {
+        self.text.len() as u32
     }
 
     /// The part between two places; empty if there is none.
     #[inline]
-    pub(crate) fn slice(&self, start: usize, end: usize) -> &'p str {
-        self.text.get(start..end).unwrap_or("")
+    pub(crate) fn slice(&self, start: u32, end: u32) -> &'p str {
+        self.text.get(start as usize..end as usize).unwrap_or("")
     }
 
     /// The eight bytes from `at` on. After the path come slashes: so its end
     /// is found like that of any segment.
     #[inline]
-    fn word(&self, at: usize) -> u64 {
-        if let Some(chunk) = self.text.as_bytes().get(at..).and_then(<[u8]>::first_chunk::<WORD>) {
-            return u64::from_le_bytes(*chunk);
+    fn word(&self, at: u32) -> u64 {
+        let start = at as usize;
+        let whole = self.text.as_bytes().get(start..start + 8).and_then(<[u8]>::first_chunk);
+        match whole {
+            Some(chunk) => u64::from_le_bytes(*chunk),
+            None => self.tail.wrapping_shr(8 * (at + WORD - self.len())) as u64,
         }
-        let left = self.len().saturating_sub(at) % WORD; // less than a word, or we were not here
-        (self.tail >> (8 * (7 - left))) >> 8 | SLASHES << (8 * left)
     }
 
-    /// The segment that starts at `start`.
+    /// Where the segment that starts at `at` ends (at a slash, or where the
+    /// path does), and its key: the same for the same text, and different for
+    /// different texts of one length up to a word.
     #[inline]
-    pub(crate) fn segment(&self, start: usize) -> Segment {
-        let mut at = start;
+    pub(crate) fn key(&self, mut at: u32) -> (u32, u64) {
         let mut key = 0u64;
+        loop {
+            let word = self.word(at);
+            let slashes = zeros(word ^ SLASHES);
+            if slashes != 0 {
+                // The bits below the slash: all below its lowest one, which is
+                // the top bit of the slash's byte, less that byte's seven.
+                let before = ((slashes ^ slashes - 1) >> 1) >> 7;
+                return (at + slashes.trailing_zeros() / 8, key ^ word & before);
+            }
+            key = (key ^ word).wrapping_mul(MIX).rotate_left(29);
+            at += WORD;
+        }
+    }
+
+    /// Where the segment that starts at `at` ends, and whether it may hold a
+    /// `%`; if not, it holds none.
+    #[inline]
+    pub(crate) fn end(&self, mut at: u32) -> (u32, bool) {
         let mut escaped = 0;
         loop {
             let word = self.word(at);
             let slashes = zeros(word ^ SLASHES);
             escaped |= zeros(word ^ PERCENTS);
             if slashes != 0 {
-                let len = slashes.trailing_zeros() as usize / 8;
-                let before = (1u64 << (8 * len)) - 1; // len < WORD
-                let end = at + len;
-                return Segment { end, key: key ^ word & before, escaped: escaped != 0 };
+                return (at + slashes.trailing_zeros() / 8, escaped != 0);
             }
-            key = (key ^ word).wrapping_mul(MIX).rotate_left(29);
             at += WORD;
         }
     }
@@ -125,9 +130,9 @@ mod tests {
                 let text: String = (0..len).map(|i| if i == slash { '/' } else { 'a' }).collect();
                 let path = Path::new(&text);
                 for start in 0..=len {
-                    let segment = path.segment(start);
-                    assert_eq!(segment.end, naive(&text, start), "{text:?} from {start}");
-                    assert!(!segment.escaped);
+                    let end = naive(&text, start) as u32;
+                    assert_eq!(path.key(start as u32).0, end, "{text:?} from {start}");
+                    assert_eq!(path.end(start as u32), (end, false), "{text:?} from {start}");
                 }
             }
         }
@@ -138,15 +143,15 @@ mod tests {
         let words = ["", "a", "users", "sevenxx", "eightxxx", "ninexxxxx", "public_members"];
         let long = "x".repeat(33);
         for word in words.into_iter().chain([long.as_str()]) {
-            let alone = Path::new(word).segment(0).key;
+            let alone = Path::new(word).key(0).1;
             for (before, after) in [("/", ""), ("/", "/"), ("/ab/", "/cd"), ("/abcdefghi/", "/j")] {
                 let text = format!("{before}{word}{after}");
-                let segment = Path::new(&text).segment(before.len());
-                assert_eq!((segment.key, segment.end), (alone, before.len() + word.len()));
+                let end = (before.len() + word.len()) as u32;
+                assert_eq!(Path::new(&text).key(before.len() as u32), (end, alone), "{text}");
             }
         }
         let keys: std::collections::HashSet<_> =
-            words.iter().map(|word| (Path::new(word).segment(0).key, word.len())).collect();
+            words.iter().map(|word| (Path::new(word).key(0).1, word.len())).collect();
         assert_eq!(keys.len(), words.len());
     }
 
@@ -155,7 +160,7 @@ mod tests {
         for len in 1..30 {
             for at in 0..len {
                 let text: String = (0..len).map(|i| if i == at { '%' } else { 'a' }).collect();
-                assert!(Path::new(&text).segment(0).escaped, "{text}");
+                assert!(Path::new(&text).end(0).1, "{text}");
             }
         }
     }

@@ -240,12 +240,11 @@ impl<T> Table<T> {
             && hit.is_none_or(|hit| hit.wild)
             && let Some((number, groups)) = self.find_whole(method, path, &mut allowed)
         {
-            let spans = groups.iter().map(|group| group.unwrap_or((0, 0)));
-            return self.found(number, path, spans, true, params);
+            return self.found(number, path, &groups, true, params);
         }
         match hit {
             Some(hit) => {
-                let spans = spans.iter().take(hit.captures).copied();
+                let spans = spans.get(..hit.captures).unwrap_or(&[]);
                 self.found(hit.route, path, spans, escaped, params)
             }
             None => self.refuse(method, allowed),
@@ -257,20 +256,17 @@ impl<T> Table<T> {
         &'t self,
         number: u32,
         path: &str,
-        spans: impl Iterator<Item = (u32, u32)>,
+        spans: &[(u32, u32)],
         escaped: bool,
         params: &mut Params,
     ) -> Lookup<'t, T> {
         let Some(route) = self.routes.get(number as usize) else { return Lookup::NotFound };
-        params.name(&self.names, route.names);
-        for (start, end) in spans {
-            let value = path.get(start as usize..end as usize).unwrap_or("");
-            if escaped {
-                decode(value, |part| params.part(part)); // valid: else it is not captured
-                params.end();
-            } else {
-                params.push(value);
-            }
+        if escaped {
+            params.name(&self.names, route.names);
+            push_decoded(path, spans, params);
+        } else if !spans.is_empty() {
+            params.name(&self.names, route.names);
+            params.fill(path, spans);
         }
         Lookup::Found { value: &route.value, pattern: &route.pattern }
     }
@@ -350,10 +346,23 @@ impl Whole {
             return None;
         }
         let groups = self.regex.groups(path)?;
-        let valid = groups.iter().flatten().all(|&(start, end)| {
-            decode(path.get(start as usize..end as usize).unwrap_or(""), |_| ())
-        });
+        let valid = groups.iter().all(|&span| decode(slice(path, span), |_| ()));
         valid.then_some(groups)
+    }
+}
+
+#[inline]
+fn slice(path: &str, (start, end): (u32, u32)) -> &str {
+    path.get(start as usize..end as usize).unwrap_or("")
+}
+
+#[cold]
+fn push_decoded(path: &str, spans: &[(u32, u32)], params: &mut Params) {
+    for &span in spans {
+        // It is valid; else it had not been captured.
+        params.push(|text| {
+            decode(slice(path, span), |part| text.push_str(part));
+        });
     }
 }
 

@@ -22,42 +22,54 @@
 use super::decode::decode;
 use super::pattern::{CAPTURES_MAX, Segment, Shape};
 use super::regex::Regex;
-use super::scan::{self, Path, WORD};
+use super::scan::{MIX, Path, WORD};
 
 /// Patterns, merged where they begin alike. Each ends in a numbered leaf.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
-    /// A hash table of all literal edges, at most half full.
+    /// A hash table of all literal edges, at most a quarter full.
     edges: Vec<Edge>,
+    /// 64 less the logarithm of its size: the hash's upper bits count.
+    shift: u32,
     edge_count: usize,
     /// What the edges say, one after the other.
     literals: String,
     leaves: u32,
 }
 
-/// A place between two segments. The fields are the ways on, in order.
+/// A place between two segments. The last fields are the ways on, in order.
 #[derive(Clone, Debug, Default)]
 struct Node {
+    /// The leaf of the pattern that ends here.
+    end: Option<u32>,
+    ways: Ways,
     has_edges: bool,
     shaped: Vec<Shaped>,
     plain: Option<u32>,
     /// The leaf of a pattern that ends in a wildcard here.
     rest: Option<u32>,
-    /// The leaf of the pattern that ends here.
-    end: Option<u32>,
+}
+
+/// Whether there is a choice at a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ways {
+    #[default]
+    Edges,
+    Plain(u32),
+    Fork,
 }
 
 /// A literal segment that leads from one node to another.
 #[derive(Clone, Copy, Debug, Default)]
 struct Edge {
     key: u64,
-    parent: u32,
-    /// Zero, the root, is nobody's child: then this place is free.
+    /// The node it comes from and the length of its text.
+    place: u64,
+    /// Zero, the root, is nobody's child: then this slot is free.
     child: u32,
     /// Where its text starts among the literals.
     text: u32,
-    len: u32,
 }
 
 /// A capture that doesn't take every segment.
@@ -109,33 +121,39 @@ impl<'p, 's, A: FnMut(u32) -> Option<u32>> Search<'p, 's, A> {
     }
 
     #[inline]
-    fn capture(&mut self, number: usize, start: usize, end: usize) {
+    fn capture(&mut self, number: usize, start: u32, end: u32) {
         if let Some(span) = self.spans.get_mut(number) {
-            *span = (start as u32, end as u32);
+            *span = (start, end);
         }
     }
 
-    /// Captures a whole segment. Not if it is empty, nor if it is no UTF-8
-    /// once decoded.
+    /// Captures the segment at `at` and says where it ends. Not if it is empty,
+    /// nor if it is no UTF-8 once decoded.
     #[inline]
-    fn capture_segment(&mut self, number: usize, at: usize, segment: scan::Segment) -> bool {
-        if segment.escaped {
-            self.escaped = true;
-            if !decode(self.path.slice(at, segment.end), |_| ()) {
-                return false;
-            }
+    fn capture_segment(&mut self, number: usize, at: u32) -> Option<u32> {
+        let (end, escaped) = self.path.end(at);
+        if end == at || escaped && !self.is_valid(at, end) {
+            return None;
         }
-        self.capture(number, at, segment.end);
-        segment.end > at
+        self.capture(number, at, end);
+        Some(end)
     }
 
     /// Captures all that is left.
-    fn capture_rest(&mut self, number: usize, at: usize) -> bool {
+    fn capture_rest(&mut self, number: usize, at: u32) -> Option<u32> {
         let end = self.path.len();
-        let rest = self.path.slice(at, end);
-        self.escaped |= rest.contains('%');
+        if self.path.slice(at, end).contains('%') && !self.is_valid(at, end) {
+            return None;
+        }
         self.capture(number, at, end);
-        !self.escaped || decode(rest, |_| ())
+        Some(end)
+    }
+
+    /// Whether a part of the path is UTF-8 once decoded.
+    #[cold]
+    fn is_valid(&mut self, start: u32, end: u32) -> bool {
+        self.escaped = true;
+        decode(self.path.slice(start, end), |_| ())
     }
 }
 
@@ -143,12 +161,16 @@ impl<'p, 's, A: FnMut(u32) -> Option<u32>> Search<'p, 's, A> {
 const SPREAD: u64 = 0xd6e8_feb8_6659_fd93;
 /// The smallest table of edges. A power of two, like all its sizes.
 const EDGES_MIN: usize = 16;
+/// One slot of so many is taken at most: a second probe is then rare, and it
+/// costs more than memory does, since no processor foresees it.
+const FREE: usize = 4;
 
 impl Tree {
     pub(crate) fn new() -> Tree {
         Tree {
             nodes: vec![Node::default()],
             edges: vec![Edge::default(); EDGES_MIN],
+            shift: u64::BITS - EDGES_MIN.trailing_zeros(),
             edge_count: 0,
             literals: String::new(),
             leaves: 0,
@@ -157,10 +179,10 @@ impl Tree {
 
     /// The best leaf that is accepted, and what was captured on the way to it.
     #[inline]
-    pub(crate) fn search<A: FnMut(u32) -> Option<u32>>(
-        &self,
-        search: &mut Search<'_, '_, A>,
-    ) -> Option<Hit> {
+    pub(crate) fn search<A>(&self, search: &mut Search<'_, '_, A>) -> Option<Hit>
+    where
+        A: FnMut(u32) -> Option<u32>,
+    {
         if !search.path.text().starts_with('/') {
             return None;
         }
@@ -169,87 +191,90 @@ impl Tree {
 
     /// Searches below node `id`, where the segment at `at` comes next. Only a
     /// fork recurses, and a pattern has at most `SEGMENTS_MAX` of them.
-    fn descend<A: FnMut(u32) -> Option<u32>>(
+    fn descend<A>(
         &self,
         mut id: u32,
-        mut at: usize,
+        mut at: u32,
         mut captures: usize,
         search: &mut Search<'_, '_, A>,
-    ) -> Option<Hit> {
+    ) -> Option<Hit>
+    where
+        A: FnMut(u32) -> Option<u32>,
+    {
         loop {
             #[cfg(test)]
             {
                 search.entered += 1;
             }
             let node = self.nodes.get(id as usize)?;
-            let segment = search.path.segment(at);
-            let edge = if node.has_edges { self.edge(id, at, segment, &search.path) } else { None };
-            let next = match (edge, node.plain) {
-                (Some(child), _) if node.only_edges() => child,
-                (None, Some(child)) if node.only_plain() => {
-                    if !search.capture_segment(captures, at, segment) {
-                        return None;
-                    }
+            let end;
+            (id, end) = match node.ways {
+                Ways::Edges => self.edge(id, at, &search.path)?,
+                Ways::Plain(child) => {
+                    let end = search.capture_segment(captures, at)?;
                     captures += 1;
-                    child
+                    (child, end)
                 }
-                _ => return self.fork(node, edge, at, segment, captures, search),
+                Ways::Fork => return self.fork(id, node, at, captures, search),
             };
-            if segment.end == search.path.len() {
-                return self.arrive(next, captures, search);
+            if end == search.path.len() {
+                return self.arrive(id, captures, search);
             }
-            (id, at) = (next, segment.end + 1);
+            at = end + 1;
         }
     }
 
     /// Tries the ways on from a node that has several, the best one first.
-    fn fork<A: FnMut(u32) -> Option<u32>>(
+    fn fork<A>(
         &self,
+        id: u32,
         node: &Node,
-        edge: Option<u32>,
-        at: usize,
-        segment: scan::Segment,
+        at: u32,
         captures: usize,
         search: &mut Search<'_, '_, A>,
-    ) -> Option<Hit> {
-        if let Some(child) = edge {
-            let hit = self.enter(child, segment.end, captures, search);
+    ) -> Option<Hit>
+    where
+        A: FnMut(u32) -> Option<u32>,
+    {
+        if node.has_edges
+            && let Some((child, end)) = self.edge(id, at, &search.path)
+        {
+            let hit = self.enter(child, end, captures, search);
             if hit.is_some() {
                 return hit;
             }
         }
         for shaped in &node.shaped {
-            let Some((start, end)) = shaped.matches(at, segment, &search.path) else { continue };
-            search.capture(captures, start, end);
-            search.escaped |= segment.escaped;
-            let hit = self.enter(shaped.child, segment.end, captures + 1, search);
+            let Some(end) = shaped.capture(captures, at, search) else { continue };
+            let hit = self.enter(shaped.child, end, captures + 1, search);
             if hit.is_some() {
                 return hit;
             }
         }
         if let Some(child) = node.plain
-            && search.capture_segment(captures, at, segment)
+            && let Some(end) = search.capture_segment(captures, at)
         {
-            let hit = self.enter(child, segment.end, captures + 1, search);
+            let hit = self.enter(child, end, captures + 1, search);
             if hit.is_some() {
                 return hit;
             }
         }
         let leaf = node.rest?;
-        if !search.capture_rest(captures, at) {
-            return None;
-        }
+        search.capture_rest(captures, at)?;
         let route = (search.accept)(leaf)?;
         Some(Hit { route, captures: captures + 1, wild: true })
     }
 
-    fn enter<A: FnMut(u32) -> Option<u32>>(
+    fn enter<A>(
         &self,
         id: u32,
-        end: usize,
+        end: u32,
         captures: usize,
         search: &mut Search<'_, '_, A>,
-    ) -> Option<Hit> {
+    ) -> Option<Hit>
+    where
+        A: FnMut(u32) -> Option<u32>,
+    {
         if end == search.path.len() {
             return self.arrive(id, captures, search);
         }
@@ -258,55 +283,55 @@ impl Tree {
 
     /// The path has ended at node `id`.
     #[inline]
-    fn arrive<A: FnMut(u32) -> Option<u32>>(
-        &self,
-        id: u32,
-        captures: usize,
-        search: &mut Search<'_, '_, A>,
-    ) -> Option<Hit> {
+    fn arrive<A>(&self, id: u32, captures: usize, search: &mut Search<'_, '_, A>) -> Option<Hit>
+    where
+        A: FnMut(u32) -> Option<u32>,
+    {
         let leaf = self.nodes.get(id as usize)?.end?;
         let route = (search.accept)(leaf)?;
         Some(Hit { route, captures, wild: false })
     }
 
-    /// Where the literal edge for this segment leads.
+    /// The literal edge for the segment at `at`: where it leads, and where the
+    /// segment ends.
     #[inline]
-    fn edge(&self, id: u32, at: usize, segment: scan::Segment, path: &Path<'_>) -> Option<u32> {
-        let len = segment.end - at;
-        let mut slot = self.slot(id, segment.key);
+    fn edge(&self, id: u32, at: u32, path: &Path<'_>) -> Option<(u32, u32)> {
+        let (end, key) = path.key(at);
+        let place = u64::from(id) << 32 | u64::from(end - at);
+        let mut slot = self.slot(place, key);
         loop {
-            // Never full, so a free place ends the loop.
             let edge = self.edges.get(slot)?;
-            if edge.child == 0 {
-                return None;
-            }
-            if edge.key == segment.key && edge.parent == id && edge.len as usize == len {
-                let literal = || self.literals.get(edge.text as usize..)?.get(..len);
-                if len <= WORD || literal() == Some(path.slice(at, segment.end)) {
-                    return Some(edge.child);
+            if edge.key == key && edge.place == place && edge.child != 0 {
+                if end - at <= WORD || self.literal(edge) == path.slice(at, end) {
+                    return Some((edge.child, end));
                 }
+            }
+            if edge.child == 0 {
+                return None; // there is always a free slot, so the loop ends
             }
             slot = (slot + 1) & (self.edges.len() - 1);
         }
     }
 
     #[inline]
-    fn slot(&self, id: u32, key: u64) -> usize {
-        let spread = (key ^ u64::from(id) << 32).wrapping_mul(SPREAD);
-        let spread = (spread ^ spread >> 32).wrapping_mul(SPREAD);
-        (spread >> 32) as usize & (self.edges.len() - 1)
+    fn slot(&self, place: u64, key: u64) -> usize {
+        ((key.wrapping_mul(SPREAD) ^ place.wrapping_mul(MIX)) >> self.shift) as usize
+    }
+
+    fn literal(&self, edge: &Edge) -> &str {
+        let (start, len) = (edge.text as usize, edge.place as u32 as usize);
+        self.literals.get(start..start + len).unwrap_or("")
     }
 }
 
 impl Node {
-    #[inline]
-    fn only_edges(&self) -> bool {
-        self.shaped.is_empty() && self.plain.is_none() && self.rest.is_none()
-    }
-
-    #[inline]
-    fn only_plain(&self) -> bool {
-        self.shaped.is_empty() && self.rest.is_none()
+    fn ways(&self) -> Ways {
+        match self.plain {
+            _ if !self.shaped.is_empty() || self.rest.is_some() => Ways::Fork,
+            None => Ways::Edges,
+            Some(_) if self.has_edges => Ways::Fork,
+            Some(child) => Ways::Plain(child),
+        }
     }
 }
 
@@ -320,29 +345,30 @@ impl Shaped {
         (literal, constraint.is_none(), constraint, prefix, suffix)
     }
 
-    /// What it captures of the segment.
-    fn matches(
-        &self,
-        at: usize,
-        segment: scan::Segment,
-        path: &Path<'_>,
-    ) -> Option<(usize, usize)> {
-        let text = path.slice(at, segment.end);
-        let inner = text.strip_prefix(&*self.shape.prefix)?.strip_suffix(&*self.shape.suffix)?;
-        if inner.is_empty() {
+    /// Captures its part of the segment at `at` and says where that ends.
+    fn capture<A>(&self, number: usize, at: u32, search: &mut Search<'_, '_, A>) -> Option<u32>
+    where
+        A: FnMut(u32) -> Option<u32>,
+    {
+        let (end, escaped) = search.path.end(at);
+        let Shape { prefix, suffix, .. } = &self.shape;
+        let text = search.path.slice(at, end);
+        let inner = text.strip_prefix(&**prefix)?.strip_suffix(&**suffix)?;
+        let span = (at + prefix.len() as u32, end - suffix.len() as u32);
+        if inner.is_empty() || escaped && !search.is_valid(span.0, span.1) {
             return None;
         }
-        match &self.regex {
-            Some(regex) if segment.escaped => {
-                let mut value = String::with_capacity(inner.len());
-                let valid = decode(inner, |part| value.push_str(part));
-                (valid && regex.is_match(&value)).then_some(())?;
+        if let Some(regex) = &self.regex {
+            let mut value = String::new();
+            if escaped {
+                decode(inner, |part| value.push_str(part));
             }
-            Some(regex) => regex.is_match(inner).then_some(())?,
-            None => (!segment.escaped || decode(inner, |_| ())).then_some(())?,
+            if !regex.is_match(if escaped { &value } else { inner }) {
+                return None;
+            }
         }
-        let start = at + self.shape.prefix.len();
-        Some((start, start + inner.len()))
+        search.capture(number, span.0, span.1);
+        Some(end)
     }
 }
 
@@ -361,6 +387,7 @@ impl Tree {
         let mut id = 0;
         let mut wild = false;
         for segment in segments {
+            let parent = id;
             id = match segment {
                 Segment::Literal(text) => self.grow_edge(id, text),
                 Segment::Capture { shape, .. } if *shape == Shape::default() => {
@@ -377,11 +404,14 @@ impl Tree {
                     id
                 }
             };
+            let ways = self.node(parent).ways();
+            self.node(parent).ways = ways;
         }
         let new = self.leaves;
         let node = self.node(id);
         let slot = if wild { &mut node.rest } else { &mut node.end };
         let leaf = *slot.get_or_insert(new);
+        node.ways = node.ways();
         self.leaves = self.leaves.max(leaf + 1);
         Ok(leaf)
     }
@@ -411,26 +441,22 @@ impl Tree {
 
     fn grow_edge(&mut self, id: u32, text: &str) -> u32 {
         let path = Path::new(text);
-        let segment = path.segment(0);
-        if let Some(child) = self.edge(id, 0, segment, &path) {
+        if let Some((child, _)) = self.edge(id, 0, &path) {
             return child;
         }
-        if 2 * (self.edge_count + 1) > self.edges.len() {
+        if FREE * (self.edge_count + 1) > self.edges.len() {
             let bigger = vec![Edge::default(); 2 * self.edges.len()];
+            self.shift -= 1;
             for edge in std::mem::replace(&mut self.edges, bigger) {
                 self.file(edge);
             }
         }
+        let (len, key) = path.key(0);
+        let place = u64::from(id) << 32 | u64::from(len);
         let child = self.nodes.len() as u32;
         let start = self.literals.len() as u32;
         self.literals.push_str(text);
-        self.file(Edge {
-            key: segment.key,
-            parent: id,
-            child,
-            text: start,
-            len: text.len() as u32,
-        });
+        self.file(Edge { key, place, child, text: start });
         self.edge_count += 1;
         self.node(id).has_edges = true;
         self.ensure(child)
@@ -440,10 +466,9 @@ impl Tree {
         if edge.child == 0 {
             return;
         }
-        let mask = self.edges.len() - 1;
-        let mut slot = self.slot(edge.parent, edge.key);
+        let mut slot = self.slot(edge.place, edge.key);
         while self.edges.get(slot).is_some_and(|taken| taken.child != 0) {
-            slot = (slot + 1) & mask;
+            slot = (slot + 1) & (self.edges.len() - 1);
         }
         if let Some(free) = self.edges.get_mut(slot) {
             *free = edge;

@@ -26,7 +26,7 @@ fn split(route: &str) -> (Option<Method>, &str) {
 fn ask<T>(table: &Table<T>, request: &str) -> String {
     let (method, path) = split(request);
     let mut params = Params::new();
-    params.push("left over");
+    params.push(|text| text.push_str("left over"));
     match table.lookup(&method.unwrap_or_default(), path, &mut params) {
         Lookup::Found { pattern, .. } => {
             let pair = |(name, value)| format!(" {name}={value}");

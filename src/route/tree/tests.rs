@@ -100,5 +100,5 @@ fn the_table_of_edges_keeps_them_all() {
         assert_eq!(search(&tree, name, false).0, Some(i as u32), "{name}");
         assert_eq!(search(&tree, &format!("{name}x"), false).0.filter(|&l| l == i as u32), None);
     }
-    assert!(2 * tree.edge_count <= tree.edges.len());
+    assert!(FREE * tree.edge_count <= tree.edges.len());
 }
