@@ -55,7 +55,7 @@ fn later(timers: &mut dyn Timers, count: u32, operations: u32) -> f64 {
     let pause = IDLE / (10 * count);
     let mut due = Vec::new();
     let mut request = |step| {
-        now += pause;
+        now = now + pause;
         timers.deadline(scatter(step) % count, now + IDLE);
         if step % 16 == 0 && timers.next().is_some_and(|next| next <= now) {
             timers.expire(now, &mut due);
