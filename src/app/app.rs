@@ -372,8 +372,7 @@ impl App {
     }
 
     fn last(&mut self) -> Route<'_> {
-        let last = self.entries.last_mut().expect("an entry was pushed just now");
-        Route { body: &mut last.body }
+        Route { body: self.entries.last_mut().map(|entry| &mut entry.body) }
     }
 
     fn trouble(&mut self, why: String) {

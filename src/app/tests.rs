@@ -190,6 +190,22 @@ fn scopes_and_mounts_nest() {
     }
 }
 
+#[cfg(feature = "regex")]
+#[test]
+fn regex_routes_are_mounted_below_plain_text() {
+    let mut client = client(|app| {
+        app.scope("/v1.0", |v1| {
+            v1.route_regex(Method::GET, r"/(\d+)|/n(\d)", |request: &mut Request| {
+                request.param::<String>("1").map(|id| format!("number {id}"))
+            });
+        });
+    });
+    assert_eq!(client.get("/v1.0/77").send().text(), "number 77");
+    for target in ["/v1x0/77", "/n7", "/v1.0/x", "/v1.0/77/x"] {
+        assert_eq!(client.get(target).send().status, Status::NOT_FOUND, "{target}");
+    }
+}
+
 #[test]
 fn the_first_conflict_is_reported() {
     let mut app = App::new();

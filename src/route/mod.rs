@@ -64,11 +64,14 @@ impl<T> Table<T> {
 
     pub(crate) fn insert_regex(
         &mut self,
-        _: Option<Method>,
+        method: Option<Method>,
         regex: &str,
-        _: T,
+        value: T,
     ) -> Result<(), Error> {
-        Err(Error::Route(format!("`{regex}`: the stand-in knows no regexes")))
+        let pattern = format!("^(?:{regex})$");
+        regex_lite::Regex::new(&pattern).map_err(|e| Error::Route(e.to_string()))?;
+        self.lines.push(Line { method, pattern, names: ["1".into()].into(), value });
+        Ok(())
     }
 
     pub(crate) fn lookup<'t>(
@@ -109,6 +112,14 @@ impl<T> Table<T> {
 }
 
 fn matches(pattern: &str, path: &str, params: &mut Params) -> bool {
+    if pattern.starts_with('^') {
+        let found =
+            regex_lite::Regex::new(pattern).unwrap().captures(path).map(|c| c[1].to_owned());
+        return found.is_some_and(|text| {
+            params.push(&text);
+            true
+        });
+    }
     let (mut p, mut s) = (pattern.split('/'), path.split('/'));
     loop {
         match (p.next(), s.next()) {
