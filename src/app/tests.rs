@@ -264,6 +264,26 @@ fn defaults_are_inherited_and_overridden() {
 }
 
 #[test]
+fn closures_are_middleware() {
+    let mut client = client(|app| {
+        app.get("/open", |_: &mut Request| "open");
+        app.after(|_, response| {
+            let _ = response.set_header("X-Seen", response.status().code().to_string());
+        });
+        app.scope("/closed", |closed| {
+            closed.get("/", |_: &mut Request| "closed");
+            closed.before(|request| match request.header("x-word") {
+                Some("please") => Flow::Go,
+                _ => Flow::Stop(Response::new(Status::FORBIDDEN)),
+            });
+        });
+    });
+    assert_eq!(client.get("/open").send().header("x-seen"), Some("200"));
+    assert_eq!(client.get("/closed").send().header("x-seen"), Some("403"));
+    assert_eq!(client.get("/closed").header("X-Word", "please").send().text(), "closed");
+}
+
+#[test]
 fn a_broken_error_page_is_not_the_end() {
     let mut client = client(|app| {
         app.errors(|_, _, _| panic!("page"));
