@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod disk;
 mod error;
+#[cfg(feature = "files")]
+pub mod files;
 pub mod http;
 
 pub use config::{Config, Limits, Overload};

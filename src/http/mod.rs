@@ -28,7 +28,9 @@ mod service;
 mod status;
 
 pub mod chars;
+pub mod conditional;
 pub mod date;
+pub mod range;
 pub mod target;
 
 pub use body::{Body, FileSpan, Pull, Sink, Source, Switched, Takeover};

@@ -1,0 +1,3 @@
+//! Files: opening what lies within a folder, and nothing else.
+
+pub(crate) mod jail;
