@@ -1,12 +1,16 @@
 //! **onepoll** is an HTTP/1.1 server in one mio poll loop.
 #![forbid(unsafe_code)]
 
+pub mod app;
 mod config;
 mod disk;
 mod error;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod http;
+pub mod middleware;
+mod route;
 
+pub use app::App;
 pub use config::{Config, Limits, Overload};
 pub use error::Error;

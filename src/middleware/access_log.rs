@@ -1,0 +1,4 @@
+//! Access log.
+/// x
+#[derive(Debug)]
+pub struct AccessLog;
