@@ -2,10 +2,10 @@
 
 use super::signals;
 use clap::ValueEnum;
-use onepoll::{Config, Error};
+use onepoll::files::Files;
+use onepoll::{App, Config, Error};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// What `onepoll serve` was asked to do, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,11 +38,11 @@ pub(super) enum LogFormat {
 /// # Errors
 /// What kept it from starting, or ended the loop.
 pub(super) fn serve(options: ServeOptions) -> Result<(), Error> {
-    check_folder(&options.root)?;
+    log::debug!("{options:?}");
     let ServeOptions { root, index, address, config, log_format } = options;
-    log::debug!("serving {} on {address}, index {index}, {log_format:?}", root.display());
-    log::debug!("{config:?}");
-    // TO CONNECT: Files::new(root).index(index), the access log, Server::bind(address).
+    let app = application(&root, index, log_format)?;
+    // TO CONNECT: the server of `app`, bound to `address`, with `config`.
+    let _ = (app, address, config);
     let watch = signals::watch(|ask| {
         log::info!("{ask:?} asked for by a signal");
         // TO CONNECT: Ask::Drain => handle.drain(..), Ask::Stop => handle.stop().
@@ -51,11 +51,15 @@ pub(super) fn serve(options: ServeOptions) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tells a wrong path before anything is opened.
-fn check_folder(path: &Path) -> Result<(), Error> {
-    let refuse = |source| Error::Folder { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(refuse)?.is_dir() {
-        return Err(refuse(io::ErrorKind::NotADirectory.into()));
+/// One route that catches everything, and the access log around it.
+fn application(root: &Path, index: String, log_format: LogFormat) -> Result<App, Error> {
+    let files = Files::with_index(root, index)?;
+    let mut app = App::new();
+    match log_format {
+        // TO CONNECT: app.wrap(AccessLog::..) for each of the two.
+        LogFormat::Combined | LogFormat::Json | LogFormat::Off => {}
     }
-    Ok(())
+    app.get("/{*path}", files.handler());
+    app.check()?;
+    Ok(app)
 }

@@ -77,7 +77,10 @@ impl Files {
 fn refuse(status: Status) -> Reply {
     if status == Status::METHOD_NOT_ALLOWED {
         // RFC 9110 section 15.5.6: the field is a must.
-        return Response::new(status).header("Allow", "GET, HEAD").text("405\n").into();
+        return Response::new(status)
+            .header("Allow", "GET, HEAD")
+            .text("405 Method Not Allowed\n")
+            .into();
     }
     status.into()
 }

@@ -15,9 +15,9 @@
 //! The loop never waits for the disk: whatever touches it runs on a helper, in
 //! the engine's own lane, which is never refused.
 
-//mod handler;
+mod handler;
 mod mime;
 mod plan;
 mod serve;
 
-//pub use handler::Files;
+pub use handler::Files;
