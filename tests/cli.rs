@@ -27,6 +27,16 @@ fn what_cannot_be_served_is_one_line_and_exit_code_1() {
 }
 
 #[test]
+fn a_closed_output_does_no_harm() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onepoll"));
+    let output = command.args(["serve", "/no/such/place", "-vv"]).stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output), "onepoll: /no/such/place: no such folder\n");
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2() {
     let table: [(&[&str], &str); 5] = [
         (&[], "Usage"),
