@@ -3,12 +3,14 @@
 
 pub mod app;
 mod config;
-mod disk;
+pub mod disk;
 mod error;
 #[cfg(feature = "files")]
 pub mod files;
+mod helper;
 pub mod http;
 pub mod middleware;
+mod reactor;
 mod route;
 
 pub use app::App;

@@ -1,3 +1,5 @@
-//! Files: opening what lies within a folder, and nothing else.
+//! Files: opened without ever leaving a folder.
 
-pub(crate) mod jail;
+mod jail;
+
+pub use jail::{Jail, Links, OpenError, Opened};

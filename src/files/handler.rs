@@ -2,7 +2,7 @@
 
 use super::serve::{Root, check};
 use crate::app::{Reply, offload_now};
-use crate::disk::jail::Jail;
+use crate::disk::{Jail, Links};
 use crate::error::Error;
 use crate::http::{Lane, Request, Response, Status};
 use std::borrow::Cow;
@@ -52,7 +52,7 @@ impl Files {
     ) -> Result<Files, Error> {
         let path = root.as_ref();
         let refuse = |source| Error::Folder { path: path.to_owned(), source };
-        let jail = Jail::open_root(path).map_err(refuse)?;
+        let jail = Jail::new(path, Links::Refuse).map_err(refuse)?;
         Ok(Files { root: Arc::new(Root { jail, index: index.into() }) })
     }
 

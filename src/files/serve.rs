@@ -2,7 +2,7 @@
 
 use super::mime;
 use super::plan::{Facts, Plan, Span, plan};
-use crate::disk::jail::{Jail, JailError, Opened};
+use crate::disk::{Jail, OpenError, Opened};
 use crate::http::{Body, FileSpan, Method, Request, Response, Status};
 use rustix::io::Errno;
 use std::borrow::Cow;
@@ -105,10 +105,12 @@ impl Root {
 
     fn open(&self, request: &Request, path: &str) -> Result<Opened, Status> {
         self.jail.open(path.as_bytes()).map_err(|error| match error {
-            JailError::Escape => escape(request),
-            JailError::NotFound => Status::NOT_FOUND,
-            JailError::Denied => Status::FORBIDDEN,
-            JailError::Other(error) => status_of(path, &error),
+            OpenError::Escape => escape(request),
+            OpenError::NotFound => Status::NOT_FOUND,
+            OpenError::Denied => Status::FORBIDDEN,
+            OpenError::Other(error) => status_of(path, &error),
+            // Not from a call that may wait.
+            OpenError::WouldBlock => Status::INTERNAL_SERVER_ERROR,
         })
     }
 }
@@ -125,8 +127,7 @@ fn to_folder(request: &Request) -> Response {
 }
 
 fn respond(request: &Request, path: &str, opened: Opened) -> Result<Response, Status> {
-    // A pipe, a device or a socket could block, or be without an end; a folder
-    // can be named like the index file.
+    // A folder can be named like the index file.
     if !opened.metadata.is_file() {
         return Err(Status::NOT_FOUND);
     }
@@ -159,8 +160,6 @@ fn read(file: &File, part: Span) -> io::Result<Vec<u8>> {
 fn status_of(path: &str, error: &io::Error) -> Status {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     match errno {
-        Some(Errno::NAMETOOLONG | Errno::NOTDIR | Errno::NOENT | Errno::ILSEQ) => Status::NOT_FOUND,
-        Some(Errno::LOOP | Errno::ACCESS | Errno::PERM) => Status::FORBIDDEN,
         Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
             log::error!("{path:?}: {error}");
             Status::SERVICE_UNAVAILABLE
