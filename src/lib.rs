@@ -7,12 +7,17 @@ pub mod disk;
 mod error;
 #[cfg(feature = "files")]
 pub mod files;
-mod helper;
+pub mod helper;
 pub mod http;
 pub mod middleware;
-mod reactor;
-mod route;
+pub mod net;
+pub mod proto;
+pub mod reactor;
+pub mod route;
+pub mod server;
+pub mod stats;
 
 pub use app::App;
 pub use config::{Config, Limits, Overload};
 pub use error::Error;
+pub use server::{Background, Handle, Running, Server};

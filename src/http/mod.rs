@@ -24,12 +24,14 @@ mod method;
 mod params;
 mod request;
 mod response;
+pub(crate) mod scan;
 mod service;
 mod status;
 
 pub mod chars;
 pub mod conditional;
 pub mod date;
+pub mod form;
 pub mod range;
 pub mod target;
 

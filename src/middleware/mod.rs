@@ -1,5 +1,5 @@
 //! What stands between the engine and the handlers.
 
-pub mod access_log;
+mod access_log;
 
-pub use access_log::AccessLog;
+pub use access_log::{AccessLog, Format, LogHandle};

@@ -59,6 +59,11 @@ impl<T> Slots<T> {
         ConnectionId { slot, generation: self.generations[slot as usize] }
     }
 
+    /// The slot that the next [`insert`](Slots::insert) will use.
+    pub fn next_slot(&self) -> u32 {
+        self.slab.vacant_key() as u32
+    }
+
     /// What is in the slot, if it is occupied.
     pub fn get(&self, slot: u32) -> Option<&T> {
         self.slab.get(slot as usize)
