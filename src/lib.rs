@@ -21,3 +21,8 @@ pub use app::App;
 pub use config::{Config, Limits, Overload};
 pub use error::Error;
 pub use server::{Background, Handle, Running, Server};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

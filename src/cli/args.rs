@@ -82,7 +82,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_enum, default_value_t = OverloadArg::Refuse)]
     overload: OverloadArg,
 
-    /// How requests are logged
+    /// How requests are logged, on the standard output
     #[arg(long, value_enum, default_value_t = LogFormat::Combined)]
     log_format: LogFormat,
 }

@@ -1,18 +1,20 @@
 //! The binary's logger: a bounded queue in front of `simple_logger`.
 //!
 //! `simple_logger` prints a line where it is called: a reader that stops
-//! reading would stop the loop, and one that goes away (`| head -1`) would make
-//! `println!` panic in it. So lines are made where they are logged (time,
+//! reading would stop the loop, and one that goes away (`2>&1 | head -1`) would
+//! make `eprintln!` panic in it. So lines are made where they are logged (time,
 //! thread, level, target, text) and printed by a thread of their own:
 //!
 //! ```text
 //!   any thread                                   thread "onepoll-log"
-//!   log::info!(..) -> filter -> line -> [queue] -> simple_logger -> stdout
+//!   log::info!(..) -> filter -> line -> [queue] -> simple_logger -> stderr
 //!                                         |full        |closed
 //!                                         v            v
 //!                                    counted, told    silence
 //!                                    when it drains
 //! ```
+//!
+//! The standard output is left to the access log, which tools read.
 //!
 //! A line is always one line: what a client sent can end up in it, so control
 //! characters are written as escapes, and its length is bounded.
@@ -44,21 +46,18 @@ const LINES_MAX: usize = 4096;
 const BYTES_MAX: usize = 4 << 20;
 /// How long the end of the program waits for a reader of the output.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
-/// The writer's name, by which the panic hook knows it.
-const WRITER: &str = "onepoll-log";
 
 /// Makes the logger the program's, with its thread.
 ///
 /// # Errors
 /// If the thread can't be started or there is a logger already.
 pub(crate) fn init(filter: Filter) -> std::io::Result<()> {
-    silence_writer();
     let max = filter.max();
     let queue = Arc::new(Queue::default());
     let theirs = Arc::clone(&queue);
-    thread::Builder::new().name(WRITER.to_owned()).spawn(move || {
+    thread::Builder::new().name("onepoll-log".to_owned()).spawn(move || {
         let sink = SimpleLogger::new().with_level(LevelFilter::Trace);
-        theirs.write_all(&sink, stdout_closed);
+        theirs.write_all(&sink, stderr_closed);
         // Nobody will read it: make every call as cheap as can be.
         log::set_max_level(LevelFilter::Off);
     })?;
@@ -201,7 +200,8 @@ impl Queue {
     }
 }
 
-/// Hands one line on; whether that went well.
+/// Hands one line on; whether that went well. `eprintln!` panics if not, and
+/// where it can't print, the panic's message can't be printed either.
 fn printed(sink: &dyn Log, line: &Line) -> bool {
     panic::catch_unwind(AssertUnwindSafe(|| line.show(sink))).is_ok()
 }
@@ -212,25 +212,14 @@ fn loss(lines: u64) -> Line {
     Line::new(&record)
 }
 
-/// Whether the reader of the standard output has gone for good.
-fn stdout_closed() -> bool {
+/// Whether the reader of the standard error has gone for good.
+fn stderr_closed() -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let stdout = std::io::stdout();
-    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+    let stderr = std::io::stderr();
+    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     let broken = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
     poll(&mut fds, Some(&at_once)).is_ok() && fds.iter().any(|fd| fd.revents().intersects(broken))
-}
-
-/// `println!` panics when it can't print. That is caught, but the hook would
-/// tell of it on the standard error all the same.
-fn silence_writer() {
-    let usual = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if thread::current().name() != Some(WRITER) {
-            usual(info);
-        }
-    }));
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ mod values;
 
 use args::{Args, Command};
 use clap::Parser;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Something failed at run time.
@@ -28,7 +30,7 @@ pub(crate) fn run() -> ExitCode {
     let rust_log = std::env::var("RUST_LOG").unwrap_or_default();
     let (filter, wrong) = log::Filter::new(args.verbose, args.quiet, &rust_log);
     if let Err(error) = log::init(filter) {
-        eprintln!("onepoll: cannot start the log: {error}");
+        complain(&format_args!("cannot start the log: {error}"));
         return ExitCode::from(FAILED);
     }
     for part in wrong {
@@ -42,10 +44,15 @@ pub(crate) fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("onepoll: {error}");
+            complain(&error);
             ExitCode::from(code_of(&error))
         }
     }
+}
+
+/// One line on the standard error, if anybody reads it: `eprintln!` would panic.
+fn complain(error: &dyn Display) {
+    let _ = writeln!(io::stderr(), "onepoll: {error}");
 }
 
 fn code_of(error: &onepoll::Error) -> u8 {

@@ -1,11 +1,13 @@
 //! `onepoll serve`: the files of a folder.
 
-use super::signals;
+use super::signals::{self, Ask};
 use clap::ValueEnum;
 use onepoll::files::Files;
-use onepoll::{App, Config, Error};
+use onepoll::middleware::{AccessLog, Format};
+use onepoll::{App, Config, Error, Server};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What `onepoll serve` was asked to do, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +24,7 @@ pub(super) struct ServeOptions {
     pub(super) log_format: LogFormat,
 }
 
-/// How requests are logged.
+/// How requests are logged, on the standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
     /// As most servers write it, one line of text a request
@@ -33,6 +35,9 @@ pub(super) enum LogFormat {
     Off,
 }
 
+/// How long what is under way may take after the first signal.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
 /// Serves until a signal ends it.
 ///
 /// # Errors
@@ -41,13 +46,25 @@ pub(super) fn serve(options: ServeOptions) -> Result<(), Error> {
     log::debug!("{options:?}");
     let ServeOptions { root, index, address, config, log_format } = options;
     let app = application(&root, index, log_format)?;
-    // TO CONNECT: the server of `app`, bound to `address`, with `config`.
-    let _ = (app, address, config);
-    let watch = signals::watch(|ask| {
-        log::info!("{ask:?} asked for by a signal");
-        // TO CONNECT: Ask::Drain => handle.drain(..), Ask::Stop => handle.stop().
+    let server = Server::bind(address)?.config(config);
+    // With port 0, only now is it known which.
+    let address = server.local_addr()?;
+    let running = server.start(app)?;
+    let handle = running.handle();
+    let watch = signals::watch(move |ask| match ask {
+        Ask::Drain => {
+            log::info!("asked to end: finishing what is under way, for {DRAIN_LIMIT:?} at most");
+            handle.drain(DRAIN_LIMIT);
+        }
+        Ask::Stop => {
+            log::info!("asked again: stopping");
+            handle.stop();
+        }
     });
     let _watch = watch.map_err(|source| Error::Io { doing: "watching for signals", source })?;
+    log::info!("serving {} on http://{address}/", root.display());
+    running.run()?;
+    log::info!("ended");
     Ok(())
 }
 
@@ -55,11 +72,15 @@ pub(super) fn serve(options: ServeOptions) -> Result<(), Error> {
 fn application(root: &Path, index: String, log_format: LogFormat) -> Result<App, Error> {
     let files = Files::with_index(root, index)?;
     let mut app = App::new();
-    match log_format {
-        // TO CONNECT: app.wrap(AccessLog::..) for each of the two.
-        LogFormat::Combined | LogFormat::Json | LogFormat::Off => {}
+    let format = match log_format {
+        LogFormat::Combined => Some(Format::Combined),
+        LogFormat::Json => Some(Format::Json),
+        LogFormat::Off => None,
+    };
+    if let Some(format) = format {
+        let failed = |source| Error::Io { doing: "starting the access log", source };
+        app.wrap(AccessLog::stdout().map_err(failed)?.format(format));
     }
     app.get("/{*path}", files.handler());
-    app.check()?;
     Ok(app)
 }

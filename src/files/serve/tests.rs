@@ -239,3 +239,47 @@ fn a_failure_is_a_status() {
         assert_eq!(status_of("x", &io::Error::from(errno)).code(), code);
     }
 }
+
+/// Whatever is asked, only what is in the folder is answered.
+#[test]
+fn random_paths_never_leave_the_folder() {
+    const PIECES: [&str; 14] = [
+        "..",
+        ".",
+        "/",
+        "/",
+        "/",
+        "sub",
+        "secret.txt",
+        "index.html",
+        "out.txt",
+        "slash",
+        "\0",
+        "\\",
+        "site",
+        "~",
+    ];
+    let folder = Folder::new();
+    let root = folder.root();
+    let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = |n: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % n as u64) as usize
+    };
+    let mut found = 0;
+    for _ in 0..20_000 {
+        let rest: String = (0..next(8)).map(|_| PIECES[next(PIECES.len())]).collect();
+        if let Ok(response) = ask(&root, Method::GET, &format!("/{rest}"), &rest) {
+            let known: [&[u8]; 2] = [b"<h1>top</h1>", b"sub"];
+            match response.body_ref() {
+                Body::Empty => assert_eq!(response.status(), Status::PERMANENT_REDIRECT),
+                body => assert!(known.contains(&body.bytes().unwrap()), "{rest:?}"),
+            }
+            found += 1;
+        }
+    }
+    // Else the pieces would prove nothing.
+    assert!(found > 100, "{found}");
+}
