@@ -5,7 +5,7 @@ use super::decode::decode;
 use super::pattern::{CAPTURES_MAX, Pattern, Segment};
 use super::regex::{Groups, Regex};
 use super::tree::{Search, Tree};
-use crate::Error;
+use crate::error::Error;
 use crate::http::{Method, Params};
 use std::fmt;
 use std::sync::Arc;
