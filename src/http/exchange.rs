@@ -44,6 +44,8 @@ impl Exchange {
         }
         self.bookmark.route = None;
         self.bookmark.entered = 0;
+        self.bookmark.unwound = 0;
+        self.bookmark.close = false;
         self.bookmark.phase = 0;
         self.bookmark.note = None;
         self.failed = None;
@@ -54,7 +56,7 @@ impl Exchange {
     }
 }
 
-/// Where a service is with an exchange. Three small numbers and a box, all the
+/// Where a service is with an exchange. A few small numbers and a box, all the
 /// service's own.
 #[derive(Default)]
 pub struct Bookmark {
@@ -62,6 +64,10 @@ pub struct Bookmark {
     pub route: Option<u32>,
     /// How many middlewares were entered.
     pub entered: u16,
+    /// How many of them have seen the response on its way out.
+    pub unwound: u16,
+    /// Whether the connection is to close, whatever becomes of the response.
+    pub close: bool,
     /// Which phase it is in.
     pub phase: u8,
     /// What to go on with.
@@ -70,8 +76,9 @@ pub struct Bookmark {
 
 impl fmt::Debug for Bookmark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Bookmark { route, entered, phase, note } = self;
-        write!(f, "{route:?}, {entered} entered, phase {phase}, note: {}", note.is_some())
+        let Bookmark { route, entered, unwound, phase, note, .. } = self;
+        write!(f, "{route:?}, {entered} entered, {unwound} left, phase {phase}, ")?;
+        write!(f, "note: {}", note.is_some())
     }
 }
 

@@ -256,6 +256,22 @@ impl Request {
         self.extensions.clear();
     }
 
+    /// What a router needs, borrowed apart: it reads the path and fills the params.
+    #[inline]
+    pub(crate) fn route_parts(&mut self) -> (&Method, &str, &mut Params) {
+        let path = match &self.normal {
+            Some(normal) => normal.as_str(),
+            None => {
+                let start = usize::from(self.path.start);
+                let range = start..start + usize::from(self.path.len);
+                // As in `str`: a target is ASCII.
+                let bytes = self.headers.bytes.get(range).unwrap_or(&[]);
+                std::str::from_utf8(bytes).unwrap_or("")
+            }
+        };
+        (&self.method, path, &mut self.params)
+    }
+
     pub(crate) fn bytes(&self, span: Span) -> &[u8] {
         let start = usize::from(span.start);
         self.headers.bytes.get(start..start + usize::from(span.len)).unwrap_or(&[])

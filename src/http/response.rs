@@ -185,6 +185,12 @@ impl Response {
         self.content(ContentType::HTML, Body::Owned(html.into().into_bytes()))
     }
 
+    /// With JSON as content, already written; see `app::json`.
+    #[must_use]
+    pub fn json(self, json: impl Into<String>) -> Response {
+        self.content(ContentType::JSON, Body::Owned(json.into().into_bytes()))
+    }
+
     /// The content.
     pub fn body_ref(&self) -> &Body {
         &self.body

@@ -1,5 +1,7 @@
 //! The seam between engine and application.
 
+use crate::error::Error;
+
 use super::{Exchange, Now, Sink, Status};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -24,6 +26,15 @@ use std::time::{Duration, Instant};
 /// }
 /// ```
 pub trait Service {
+    /// Called once before the first request: the place to say that something
+    /// about the application is wrong, such as routes that conflict.
+    ///
+    /// # Errors
+    /// What keeps the server from starting.
+    fn prepare(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The head of a request has arrived.
     fn begin(&mut self, exchange: Box<Exchange>) -> Step;
 
@@ -32,8 +43,16 @@ pub trait Service {
     /// be: answer with that status.
     fn resume(&mut self, exchange: Box<Exchange>) -> Step;
 
-    /// The end, exactly once for each `begin`: the last byte was taken, or the
-    /// exchange is lost.
+    /// Whether [`finish`](Service::finish) is to be called for this exchange. A
+    /// service that has nothing to do at its end saves the engine from keeping
+    /// the exchange until the socket has taken the last byte.
+    fn observes(&self, exchange: &Exchange) -> bool {
+        let _ = exchange;
+        true
+    }
+
+    /// The end, exactly once for each `begin` that it observes: the last byte
+    /// was taken, or the exchange is lost.
     fn finish(&mut self, exchange: &mut Exchange, outcome: &Outcome) {
         let _ = (exchange, outcome);
     }

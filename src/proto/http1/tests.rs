@@ -391,3 +391,16 @@ fn nothing_of_a_request_is_left_for_the_next() {
     assert!(peer.http.refuse(&fault, &peer.preamble, &mut peer.out));
     assert!(peer.out().ends_with("\r\n\r\nBad Request\n"));
 }
+
+#[test]
+fn empty_lines_between_requests_hold_no_buffer() {
+    let mut peer = Peer::new();
+    peer.send("\r\n\r");
+    assert_eq!(peer.event(), Event::NeedMore);
+    assert_eq!(peer.input, b"\r");
+    assert!(!peer.http.head_begun());
+    peer.send("\n");
+    assert_eq!(peer.event(), Event::NeedMore);
+    assert_eq!(peer.input, b"");
+    assert_eq!(peer.http.receive_eof(0), Ok(Event::Closed));
+}

@@ -1,0 +1,344 @@
+//! [`App`] as a [`Service`]: the way in, the way out, and the cursor.
+//!
+//! The cursor is the exchange's bookmark. `entered` counts the middlewares
+//! whose `before` was called, `unwound` those whose `after` was; both only
+//! grow, so whatever happens between, each is called once. The phase says what
+//! the exchange is away for, the note what to go on with.
+
+use super::App;
+use super::guard::{Panicked, guard};
+use super::handler::{BodyMode, Entry};
+use super::middleware::{After, Done, Flow, Middleware};
+use super::pages;
+use super::reply::{Kind, Reply, Then};
+use crate::error::Error;
+use crate::http::{Exchange, Intake, Job, Method, Now, Outcome, Response, Service, Status, Step};
+use crate::route::Lookup;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What the exchange is away for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The job of a `before`.
+    Before,
+    /// The content that the route wants before its handler is called.
+    Body,
+    /// What the handler asked for.
+    Reply,
+    /// The job of an `after`.
+    After,
+}
+
+impl Phase {
+    fn of(exchange: &Exchange) -> Phase {
+        match exchange.bookmark.phase {
+            0 => Phase::Before,
+            1 => Phase::Body,
+            2 => Phase::Reply,
+            _ => Phase::After,
+        }
+    }
+}
+
+/// The bookmark's note: what to go on with.
+pub(super) enum Next {
+    /// The handler's closure.
+    Then(Then),
+    /// What the handler's job returned.
+    Reply(Reply),
+    /// What the job of a `before` returned.
+    Flow(Flow),
+    /// A job panicked.
+    Panicked(Panicked),
+}
+
+impl Service for App {
+    fn prepare(&mut self) -> Result<(), Error> {
+        self.check()
+    }
+
+    /// Only middleware wants to know how it ended.
+    fn observes(&self, exchange: &Exchange) -> bool {
+        exchange.bookmark.entered > 0
+    }
+
+    fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
+        exchange.bookmark.route = self.find(&mut exchange);
+        self.inward(exchange)
+    }
+
+    fn resume(&mut self, mut exchange: Box<Exchange>) -> Step {
+        let note = exchange.bookmark.note.take();
+        if let Some(status) = exchange.failed.take() {
+            self.refuse(&mut exchange, status, "");
+            exchange.bookmark.close = true;
+            return self.outward(exchange);
+        }
+        let next = note.and_then(|note| note.downcast::<Next>().ok()).map(|next| *next);
+        match (Phase::of(&exchange), next) {
+            (_, Some(Next::Panicked(panicked))) => self.panicked(exchange, "a job", &panicked),
+            (Phase::Before, Some(Next::Flow(flow))) => match self.flow(exchange, flow) {
+                Ok(exchange) => self.inward(exchange),
+                Err(step) => step,
+            },
+            (Phase::Before, _) if is_untouched(&exchange.response) => self.inward(exchange),
+            (Phase::Body, _) => self.handle(exchange),
+            (Phase::Reply, Some(Next::Reply(reply))) => self.settle(exchange, reply),
+            (Phase::Reply, Some(Next::Then(then))) => match guard(|| then(&mut exchange.request)) {
+                Ok(reply) => self.settle(exchange, reply),
+                Err(panicked) => self.panicked(exchange, "the handler", &panicked),
+            },
+            // A job left a response, or one is on its way out already.
+            _ => self.outward(exchange),
+        }
+    }
+
+    fn finish(&mut self, exchange: &mut Exchange, outcome: &Outcome) {
+        if exchange.bookmark.entered == 0 {
+            return;
+        }
+        let entry = self.entry_of(exchange);
+        let route = entry.and_then(|entry| entry.pattern.as_deref());
+        let (request, response) = (&exchange.request, &exchange.response);
+        let done = Done { request, response, route, outcome };
+        let entered = usize::from(std::mem::take(&mut exchange.bookmark.entered));
+        for middleware in self.chain(entry).iter().take(entered).rev() {
+            if let Err(Panicked(why)) = guard(|| middleware.done(&done)) {
+                log::error!("panic in a `done` hook after {}: {why}", name(exchange, route));
+            }
+        }
+    }
+
+    fn idle(&mut self, now: Now) -> Option<Instant> {
+        let wraps = self.scopes.iter().flat_map(|scope| &scope.wraps);
+        wraps.filter_map(|middleware| guard(|| middleware.idle(now)).ok().flatten()).min()
+    }
+}
+
+impl App {
+    /// The way in: every `before` that was not called yet, then the content.
+    fn inward(&self, mut exchange: Box<Exchange>) -> Step {
+        let entry = self.entry_of(&exchange);
+        let chain = self.chain(entry);
+        while let Some(middleware) = chain.get(usize::from(exchange.bookmark.entered)) {
+            exchange.bookmark.entered += 1;
+            exchange = match guard(|| middleware.before(&mut exchange.request)) {
+                Ok(Flow::Go) => exchange,
+                Ok(flow) => match self.flow(exchange, flow) {
+                    Ok(exchange) => exchange,
+                    Err(step) => return step,
+                },
+                Err(panicked) => return self.panicked(exchange, "a `before` hook", &panicked),
+            };
+        }
+        let max = match entry.map(|entry| entry.body) {
+            Some(BodyMode::Ignore) | None => None,
+            Some(BodyMode::Buffer) => entry.and_then(|e| self.scopes.get(e.scope)).map(|s| s.max),
+            Some(BodyMode::Max(max)) => Some(max),
+        };
+        match max {
+            Some(max) if exchange.request.has_body() => {
+                self.receive(exchange, Intake::Buffer { max }, Phase::Body)
+            }
+            _ => self.handle(exchange),
+        }
+    }
+
+    /// What a `before` said. `Ok` is to go on inward.
+    fn flow(&self, mut exchange: Box<Exchange>, flow: Flow) -> Result<Box<Exchange>, Step> {
+        match flow {
+            Flow::Go => Ok(exchange),
+            Flow::Stop(response) => {
+                exchange.response = response;
+                Err(self.outward(exchange))
+            }
+            Flow::Offload(job) => Err(away(exchange, job, Phase::Before)),
+        }
+    }
+
+    fn handle(&self, mut exchange: Box<Exchange>) -> Step {
+        let Some(entry) = self.entry_of(&exchange) else {
+            self.unrouted(&mut exchange);
+            return self.outward(exchange);
+        };
+        match guard(|| (entry.handler)(&mut exchange.request)) {
+            Ok(reply) => self.settle(exchange, reply),
+            Err(panicked) => self.panicked(exchange, "the handler", &panicked),
+        }
+    }
+
+    /// Does what the handler answered.
+    fn settle(&self, mut exchange: Box<Exchange>, reply: Reply) -> Step {
+        match reply.0 {
+            Kind::Respond(response) => {
+                exchange.response = response;
+                self.outward(exchange)
+            }
+            Kind::Refuse(reject) => {
+                match reject.response {
+                    Some(response) => exchange.response = *response,
+                    None => self.refuse(&mut exchange, reject.status, &reject.message),
+                }
+                self.outward(exchange)
+            }
+            Kind::Offload(job) => away(exchange, job, Phase::Reply),
+            Kind::After(time, then) => {
+                exchange.bookmark.phase = Phase::Reply as u8;
+                exchange.bookmark.note = Some(Box::new(Next::Then(then)));
+                Step::Sleep(exchange, time)
+            }
+            Kind::Receive(intake, then) => {
+                exchange.bookmark.note = Some(Box::new(Next::Then(then)));
+                self.receive(exchange, intake, Phase::Reply)
+            }
+        }
+    }
+
+    /// Asks for the content, unless it says itself that it is too long: then a
+    /// client that waits for 100 is spared the sending (RFC 9110 section 10.1.1).
+    fn receive(&self, mut exchange: Box<Exchange>, intake: Intake, phase: Phase) -> Step {
+        let (Intake::Buffer { max } | Intake::Inline { max, .. } | Intake::Blocking { max, .. }) =
+            &intake;
+        if exchange.request.content_length().is_some_and(|length| length > *max) {
+            exchange.bookmark.note = None;
+            self.refuse(&mut exchange, Status::CONTENT_TOO_LARGE, "");
+            return self.outward(exchange);
+        }
+        exchange.bookmark.phase = phase as u8;
+        Step::Receive(exchange, intake)
+    }
+
+    /// The way out: every `after` of those entered that was not called yet.
+    fn outward(&self, mut exchange: Box<Exchange>) -> Step {
+        if exchange.bookmark.entered > 0 {
+            let chain = self.chain(self.entry_of(&exchange));
+            while exchange.bookmark.unwound < exchange.bookmark.entered {
+                let Exchange { request, response, bookmark, .. } = &mut *exchange;
+                bookmark.unwound += 1;
+                let at = usize::from(bookmark.entered - bookmark.unwound);
+                let Some(middleware) = chain.get(at) else { continue };
+                match guard(|| middleware.after(request, response)) {
+                    Ok(After::Go) => {}
+                    Ok(After::Offload(job)) => return away(exchange, job, Phase::After),
+                    Err(panicked) => self.note_panic(&mut exchange, "an `after` hook", &panicked),
+                }
+            }
+        }
+        if exchange.bookmark.close {
+            exchange.response.close();
+        }
+        Step::Respond(exchange)
+    }
+
+    fn panicked(&self, mut exchange: Box<Exchange>, what: &str, panicked: &Panicked) -> Step {
+        self.note_panic(&mut exchange, what, panicked);
+        self.outward(exchange)
+    }
+
+    /// A panic becomes 500, and the connection's last reply: nobody knows what
+    /// state the code left behind.
+    #[cold]
+    fn note_panic(&self, exchange: &mut Exchange, what: &str, Panicked(why): &Panicked) {
+        let route = self.entry_of(exchange).and_then(|entry| entry.pattern.as_deref());
+        log::error!("panic in {what} of {}: {why}", name(exchange, route));
+        self.refuse(exchange, Status::INTERNAL_SERVER_ERROR, "");
+        exchange.bookmark.close = true;
+    }
+
+    /// Puts the error page into the exchange.
+    #[cold]
+    fn refuse(&self, exchange: &mut Exchange, status: Status, message: &str) {
+        let scope = self.entry_of(exchange).map_or(0, |entry| entry.scope);
+        let page = self.scopes.get(scope).and_then(|scope| scope.page.as_ref());
+        exchange.response = match page {
+            None => pages::plain(status, message),
+            Some(page) => guard(|| page(&exchange.request, status, message)).unwrap_or_else(
+                |Panicked(why)| {
+                    log::error!("panic in the error page for {status}: {why}");
+                    pages::plain(status, message)
+                },
+            ),
+        };
+    }
+
+    /// Which entry answers, if any.
+    fn find(&self, exchange: &mut Exchange) -> Option<u32> {
+        let (method, path, params) = exchange.request.route_parts();
+        match self.table.lookup(method, path, params) {
+            Lookup::Found { value, .. } => Some(*value),
+            Lookup::Options(_) | Lookup::MethodNotAllowed(_) => None,
+            // Without a path: `OPTIONS *`, or the authority of a CONNECT
+            // (RFC 9112 section 3.2). No fallback is about those.
+            Lookup::NotFound if *method == Method::CONNECT => self.connect,
+            Lookup::NotFound if path.is_empty() || *method == Method::TRACE => None,
+            Lookup::NotFound => self.fallback_for(path),
+        }
+    }
+
+    /// Answers what has no entry. The table is asked again rather than its
+    /// answer kept over the hooks: this is not the path to make fast.
+    #[cold]
+    fn unrouted(&self, exchange: &mut Exchange) {
+        let (method, path, params) = exchange.request.route_parts();
+        let (connect, options) = (*method == Method::CONNECT, *method == Method::OPTIONS);
+        let trace = *method == Method::TRACE;
+        match self.table.lookup(method, path, params) {
+            Lookup::Options(allow) => {
+                exchange.response = Response::new(Status::NO_CONTENT).header("Allow", allow);
+            }
+            Lookup::MethodNotAllowed(allow) => self.not_allowed(exchange, allow),
+            _ if connect => self.refuse(exchange, Status::NOT_IMPLEMENTED, ""),
+            // The server as a whole is asked, and is well (RFC 9110 section 9.3.7).
+            _ if options && path.is_empty() => {
+                exchange.response = Response::new(Status::NO_CONTENT);
+            }
+            _ if trace => self.not_allowed(exchange, ""),
+            _ => self.refuse(exchange, Status::NOT_FOUND, ""),
+        }
+    }
+
+    /// 405 names what would be allowed (RFC 9110 section 15.5.6).
+    fn not_allowed(&self, exchange: &mut Exchange, allow: &str) {
+        self.refuse(exchange, Status::METHOD_NOT_ALLOWED, "");
+        if let Err(error) = exchange.response.set_header("Allow", allow) {
+            log::error!("Allow: {allow}: {error}");
+        }
+    }
+
+    #[inline]
+    fn entry_of(&self, exchange: &Exchange) -> Option<&Entry> {
+        self.entries.get(exchange.bookmark.route? as usize)
+    }
+
+    /// The middleware around that entry; around what has none, the app's own.
+    #[inline]
+    fn chain(&self, entry: Option<&Entry>) -> &[Rc<dyn Middleware>] {
+        self.scopes.get(entry.map_or(0, |entry| entry.scope)).map_or(&[], |scope| &scope.chain)
+    }
+}
+
+/// Sends the exchange to a helper thread, with a net under the job.
+fn away(mut exchange: Box<Exchange>, job: Job, phase: Phase) -> Step {
+    exchange.bookmark.phase = phase as u8;
+    let Job { lane, run } = job;
+    let net = move |exchange: &mut Exchange| {
+        if let Err(panicked) = guard(|| run(exchange)) {
+            exchange.bookmark.note = Some(Box::new(Next::Panicked(panicked)));
+        }
+    };
+    Step::Offload(exchange, Job { lane, run: Box::new(net) })
+}
+
+/// Whether a job left the response as it was.
+fn is_untouched(response: &Response) -> bool {
+    response.status() == Status::OK && response.is_fresh()
+}
+
+/// The request for the log: its route rather than its target, which is the client's.
+fn name(exchange: &Exchange, route: Option<&str>) -> String {
+    format!("{} {}", exchange.request.method(), route.unwrap_or("(no route)"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Listening sockets, with the options that accepted ones inherit.
+
+use super::Stream;
+use crate::http::Peer;
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+
+/// Clients that may wait in the kernel's queue; it caps this at
+/// `net.core.somaxconn` (4,096 on Linux). A short queue drops connection
+/// attempts in a burst, and each costs its client a second.
+const BACKLOG: i32 = 4096;
+/// Bytes of ours that the kernel holds back before it says that a socket is
+/// writable again. Without it a slow reader's progress is only seen in steps of
+/// the send buffer, megabytes at a time, and looks stalled between them.
+const NOTSENT_LOWAT: u32 = 128 * 1024;
+
+/// A socket that takes clients.
+#[derive(Debug)]
+pub struct Listener {
+    inner: mio::net::TcpListener,
+}
+
+impl Listener {
+    /// Listens on this address; port 0 lets the system choose.
+    ///
+    /// `SO_REUSEADDR` is set, so that a restarted server gets its port back at
+    /// once; so is `TCP_NODELAY`, inherited by every accepted socket: replies
+    /// are written whole, and waiting to join them with later ones only delays.
+    ///
+    /// # Errors
+    /// As the system says: address in use, not available, permission denied.
+    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let listener = std::net::TcpListener::from(std::os::fd::OwnedFd::from(socket));
+        Ok(Listener { inner: mio::net::TcpListener::from_std(listener) })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    /// Takes the next client off the queue.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nobody waits; else as the system says.
+    pub fn accept(&self) -> io::Result<(Stream, Peer)> {
+        let (stream, address) = self.inner.accept()?;
+        Ok((Stream::Tcp(stream), Peer::Tcp(address)))
+    }
+}
+
+impl Source for Listener {
+    fn register(&mut self, registry: &Registry, token: Token, ways: Interest) -> io::Result<()> {
+        self.inner.register(registry, token, ways)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, ways: Interest) -> io::Result<()> {
+        self.inner.reregister(registry, token, ways)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.inner.deregister(registry)
+    }
+}

@@ -1,0 +1,59 @@
+//! Sockets, as the reactor sees them: bytes in, bytes out, never waiting.
+
+mod listener;
+mod socket;
+pub mod span;
+
+pub use listener::Listener;
+pub use socket::Stream;
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
+
+/// One client's byte stream, nonblocking: what can't be done at once is
+/// [`WouldBlock`](io::ErrorKind::WouldBlock).
+///
+/// A seam: real sockets implement it, and so does the simulator's scripted
+/// twin, so that the same connection code runs over both.
+pub trait Socket {
+    /// Reads what is there, up to the buffer's length. 0 is the end.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is there; else the connection is broken.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes as much as fits.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing fits; else the connection is broken.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Writes several pieces, as much as fits.
+    ///
+    /// # Errors
+    /// As [`write`](Socket::write).
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Sends a part of a file, as much as fits; 0 is the end of the file.
+    ///
+    /// # Errors
+    /// As [`write`](Socket::write), and what reading the file may give.
+    fn send_file(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize>;
+
+    /// Says to the peer that no more will come.
+    ///
+    /// # Errors
+    /// Whatever the system says; the connection is over then.
+    fn shutdown_write(&mut self) -> io::Result<()>;
+
+    /// Whether bytes wait inside the socket (decrypted TLS) that the poll
+    /// can't announce.
+    fn holds_input(&self) -> bool {
+        false
+    }
+
+    /// The bare descriptor, for a connection that leaves HTTP. `None` where
+    /// there is none, as under TLS.
+    fn into_fd(self) -> Option<OwnedFd>;
+}

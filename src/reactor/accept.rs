@@ -1,0 +1,210 @@
+//! New clients: taken, refused, or left waiting in the kernel's queue.
+//!
+//! The poll is edge-triggered, so a listener that said "somebody is waiting" is
+//! remembered until accept says `WouldBlock`. When the process is out of
+//! descriptors no edge will come to say that there are some again: accept is
+//! tried anew after a while, without spinning meanwhile.
+
+use super::clock::Tick;
+use super::connection::{Connection, Farewell, Life};
+use super::drive::Driver;
+use super::turn::Reactor;
+use super::world::{Bits, World};
+use crate::config::Overload;
+use crate::http::{Peer, Service, Status};
+use crate::proto::Fault;
+use std::io;
+use std::time::Duration;
+
+/// Clients taken in one turn: enough for a burst, and those already here wait
+/// no longer than about a millisecond for it.
+const ACCEPTS_PER_TURN: usize = 64;
+/// How long accept rests after a failure that only time can mend.
+const REST: Duration = Duration::from_millis(100);
+/// Slots beyond `connections_max` for telling clients that there is no room.
+const REFUSALS_MAX: usize = 64;
+/// Idle connections looked at, per turn, to find one that gives up its place.
+const SHED_LOOKS: usize = 64;
+
+/// Which listeners have somebody waiting, and whether accept may be called.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    waiting: Vec<bool>,
+    resting: Option<Tick>,
+    /// Full, and configured to leave clients in the queue.
+    paused: bool,
+    /// The last failure was logged; the next of its kind need not be.
+    complained: bool,
+}
+
+impl Accepting {
+    pub(crate) fn new(listeners: usize) -> Accepting {
+        // Clients may have come between `listen` and the first poll.
+        Accepting {
+            waiting: vec![true; listeners],
+            resting: None,
+            paused: false,
+            complained: false,
+        }
+    }
+
+    pub(crate) fn note(&mut self, listener: u32) {
+        if let Some(waiting) = self.waiting.get_mut(listener as usize) {
+            *waiting = true;
+        }
+    }
+
+    /// Whether accept should be called now, without waiting for an event.
+    pub(crate) fn is_able(&self) -> bool {
+        self.resting.is_none() && !self.paused && self.waiting.contains(&true)
+    }
+
+    /// Whether accept has anything to see to at all.
+    #[inline]
+    pub(crate) fn is_pending(&self) -> bool {
+        self.waiting.contains(&true)
+    }
+
+    pub(crate) fn retry_at(&self) -> Option<Tick> {
+        self.resting
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.waiting.clear();
+        self.resting = None;
+    }
+}
+
+impl<S: Service, W: World> Reactor<S, W> {
+    pub(crate) fn accept(&mut self) {
+        let now = self.shared.tick;
+        if self.accepting.resting.is_some_and(|until| until <= now) {
+            self.accepting.resting = None;
+        }
+        let full = self.slots.len() >= self.shared.config.connections_max;
+        self.accepting.paused =
+            full && self.shared.config.overload == Overload::Pause && !self.shed();
+        let mut budget = ACCEPTS_PER_TURN;
+        for listener in 0..self.accepting.waiting.len() {
+            while budget > 0 && self.accepting.is_able() && self.accepting.waiting[listener] {
+                budget -= 1;
+                self.accept_one(listener);
+            }
+        }
+    }
+
+    fn accept_one(&mut self, listener: usize) {
+        match self.world.accept(listener) {
+            Ok((socket, peer)) => {
+                self.accepting.complained = false;
+                self.admit(socket, peer);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.accepting.waiting[listener] = false; // ok: `listener` is below its length
+            }
+            Err(error) if is_of_client(&error) => self.shared.stats.accept_errors.add(1),
+            Err(error) => {
+                self.shared.stats.accept_errors.add(1);
+                if !self.accepting.complained {
+                    log::error!("accept: {error}; trying again every {} ms", REST.as_millis());
+                    self.accepting.complained = true;
+                }
+                self.shed();
+                self.accepting.resting = Some(self.shared.tick + REST);
+            }
+        }
+    }
+
+    /// Gives a client a slot, or tells it that there is none.
+    fn admit(&mut self, mut socket: W::Socket, peer: Peer) {
+        let max = self.shared.config.connections_max;
+        let near = max - max / 10;
+        if self.slots.len() >= near || self.shared.buffers.is_tight() {
+            self.shed();
+        }
+        let full = self.slots.len() >= max;
+        if full && self.slots.len() >= max + REFUSALS_MAX {
+            self.shared.stats.refused.add(1);
+            return; // dropped, and so closed
+        }
+        let now = self.shared.tick;
+        let id_of_next = self.slots.next_slot();
+        if let Err(error) = self.world.register(&mut socket, id_of_next) {
+            log::warn!("{peer}: can't be watched: {error}");
+            return;
+        }
+        let id = self.slots.insert(Connection::new(socket, peer, now));
+        debug_assert_eq!(id.slot, id_of_next);
+        self.shared.stats.accepted.add(1);
+        log::trace!("{peer}: connection {}", id.number());
+        if full {
+            self.shared.stats.refused.add(1);
+            log::info!("{peer}: 503: all {max} connections are taken");
+            self.with(id.slot, |driver| driver.turn_away());
+        } else {
+            self.with(id.slot, |driver| driver.welcome());
+        }
+        if self.accepting_is_full() {
+            self.accepting.paused = true;
+        }
+    }
+
+    fn accepting_is_full(&self) -> bool {
+        self.shared.config.overload == Overload::Pause
+            && self.slots.len() >= self.shared.config.connections_max
+    }
+
+    /// Closes the connection that has been idle longest; whether there was one.
+    pub(crate) fn shed(&mut self) -> bool {
+        for _ in 0..SHED_LOOKS {
+            let Some(slot) = self.slots.longest_idle() else { return false };
+            let Some(connection) = self.slots.get_mut(slot) else { return false };
+            let touched = connection.bits.has(Bits::TOUCHED);
+            connection.bits.clear(Bits::TOUCHED);
+            let idle = connection.active.is_none() && connection.life == Life::Open;
+            if idle && !touched && connection.requests > 0 {
+                connection.bits.clear(Bits::LISTED);
+                self.slots.idle_remove(slot);
+                self.shared.stats.shed.add(1);
+                self.with(slot, |driver| driver.make_room());
+                return true;
+            }
+            self.slots.idle_push(slot); // to the end of the list
+        }
+        false
+    }
+}
+
+impl<S: Service, W: World> Driver<'_, S, W> {
+    /// A fresh connection: nothing to do but to wait for its first byte.
+    fn welcome(self) -> super::drive::Verdict {
+        self.drive()
+    }
+
+    /// A client for whom there is no room is told so.
+    fn turn_away(mut self) -> super::drive::Verdict {
+        self.refuse(&Fault::new(Status::SERVICE_UNAVAILABLE, "all connections are taken"));
+        self.drive()
+    }
+
+    /// An idle connection gives its place to somebody else.
+    fn make_room(mut self) -> super::drive::Verdict {
+        log::debug!("{}: closed: idle, and its place is needed", self.connection.peer);
+        self.end(Farewell::Close);
+        self.drive()
+    }
+}
+
+/// Errors that concern the one client that was about to be accepted.
+fn is_of_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::PermissionDenied
+    )
+}

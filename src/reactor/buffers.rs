@@ -1,0 +1,131 @@
+//! The account of all memory that clients tie up, and the boxes to lend.
+//!
+//! Idle connections hold neither buffers nor an exchange. What a busy one needs
+//! comes from here in one box and goes back when the last byte is written. The
+//! account counts the bytes of all boxes that are out; when the share for input
+//! is used up nothing more is read until some come back, whatever clients do.
+
+use super::clock::Tick;
+use super::connection::{Active, Phase};
+use super::inbox::Inbox;
+use crate::http::{Exchange, Home};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Boxes kept for the next connections: more would be memory that a burst
+/// leaves behind, fewer would allocate within an ordinary turn.
+const KEPT: usize = 64;
+/// An input buffer larger than this is not kept in a box.
+const INPUT_KEPT: usize = 4 * 1024;
+
+/// What is lent, to whom it may be lent, and what is at hand.
+pub(crate) struct Buffers {
+    lent: usize,
+    /// Above this nothing is read: an eighth is kept for output.
+    input_max: usize,
+    actives: Vec<Box<Active>>,
+    exchanges: Vec<Box<Exchange>>,
+    /// Slots that wait for memory, in order. No edge will come for them.
+    waiting: VecDeque<u32>,
+    home: Arc<dyn Home>,
+}
+
+impl Buffers {
+    pub(crate) fn new(max: usize, inbox: &Arc<Inbox>) -> Buffers {
+        let home: Arc<dyn Home> = Arc::clone(inbox) as Arc<dyn Home>;
+        Buffers {
+            lent: 0,
+            input_max: max - max / 8,
+            actives: Vec::with_capacity(KEPT),
+            exchanges: Vec::with_capacity(KEPT),
+            waiting: VecDeque::new(),
+            home,
+        }
+    }
+
+    /// A box for a connection that has become busy.
+    #[inline]
+    pub(crate) fn lend(&mut self, now: Tick) -> Box<Active> {
+        match self.actives.pop() {
+            Some(mut active) => {
+                active.begun = now;
+                active
+            }
+            None => {
+                let exchange = self.exchange();
+                Box::new(Active::new(exchange, now))
+            }
+        }
+    }
+
+    /// Takes a box back. Its account must be settled.
+    #[inline]
+    pub(crate) fn give_back(&mut self, mut active: Box<Active>) {
+        if self.actives.len() == KEPT || !matches!(active.phase, Phase::Head(_)) {
+            return;
+        }
+        active.input.clear();
+        if active.input.capacity() > INPUT_KEPT {
+            active.input = Vec::new();
+        }
+        active.output.clear();
+        active.unsettled.clear();
+        active.takeover = None;
+        active.received = 0;
+        self.actives.push(active);
+    }
+
+    /// An empty exchange.
+    #[inline]
+    pub(crate) fn exchange(&mut self) -> Box<Exchange> {
+        self.exchanges.pop().unwrap_or_else(|| {
+            let mut exchange = Box::<Exchange>::default();
+            exchange.request.origin.home = Some(Arc::clone(&self.home));
+            exchange
+        })
+    }
+
+    /// Takes an exchange back and empties it.
+    #[inline]
+    pub(crate) fn keep(&mut self, mut exchange: Box<Exchange>) {
+        if self.exchanges.len() < KEPT {
+            exchange.recycle();
+            self.exchanges.push(exchange);
+        }
+    }
+
+    /// Charges what an active connection ties up now instead of what it did.
+    #[inline]
+    pub(crate) fn settle(&mut self, account: &mut usize, now: usize) {
+        self.lent = self.lent + now - *account;
+        *account = now;
+    }
+
+    /// Whether there is memory to read for a connection.
+    #[inline]
+    pub(crate) fn may_read(&self) -> bool {
+        self.lent < self.input_max
+    }
+
+    /// Puts a slot at the end of those that wait for memory.
+    pub(crate) fn wait(&mut self, slot: u32) {
+        if !self.waiting.contains(&slot) {
+            self.waiting.push_back(slot);
+        }
+    }
+
+    /// The next slot that waited, if there is memory again.
+    pub(crate) fn next_waiting(&mut self) -> Option<u32> {
+        if self.may_read() { self.waiting.pop_front() } else { None }
+    }
+
+    /// Bytes that are lent.
+    pub(crate) fn lent(&self) -> usize {
+        self.lent
+    }
+
+    /// Whether nine tenths of the input's share are used.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.lent / 9 >= self.input_max / 10
+    }
+}

@@ -1,0 +1,120 @@
+//! Until when a connection may stay as it is, and why.
+//!
+//! The deadline is a pure function of the connection's state. The wheel holds
+//! one entry per connection that fires at that time or earlier; when it fires
+//! the function is asked again. So moving a deadline later costs nothing, and
+//! nothing can be forgotten: every slot has a deadline, or one of the named
+//! reasons to have none, and debug builds check that after every turn.
+
+use super::clock::Tick;
+use super::connection::{Active, Connection, Life, Next, Phase};
+use crate::config::Config;
+
+/// What a connection is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The first byte of a fresh connection.
+    First,
+    /// The next request.
+    Idle,
+    /// The end of a head.
+    Head,
+    /// More content.
+    Body,
+    /// A helper's or a handler's work as a whole.
+    Work,
+    /// The time a handler named.
+    Sleep,
+    /// The time a source named.
+    Pull,
+    /// The client to read.
+    Write,
+    /// The peer's end.
+    Linger,
+    /// The connection is over already and is freed at the end of the turn.
+    Dead,
+}
+
+/// When to look at a connection again at the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    /// Then, for that reason.
+    At(Tick, Why),
+    /// Never by itself: something else is sure to come first.
+    None(NoDeadline),
+}
+
+/// The reasons to have no deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoDeadline {
+    /// A helper has the work, and no `work_timeout` is set: it will come home.
+    Helper,
+    /// A source waits for its own wake, and the peer's end will be announced.
+    Source,
+}
+
+impl<K> Connection<K> {
+    /// The deadline of the present state. The box is passed apart, because it is
+    /// taken out while the connection is driven.
+    pub(crate) fn deadline(
+        &self,
+        active: Option<&Active>,
+        config: &Config,
+        draining: bool,
+    ) -> Deadline {
+        match self.life {
+            Life::Dead => return Deadline::At(self.since, Why::Dead),
+            Life::Linger(_) => {
+                return Deadline::At(self.since + config.linger_timeout, Why::Linger);
+            }
+            Life::Open => {}
+        }
+        let Some(active) = active else {
+            return self.idle_deadline(config, draining);
+        };
+        let write = (!active.output.is_empty())
+            .then(|| Deadline::At(active.pace.since + config.write_timeout, Why::Write));
+        let work = |otherwise| match config.work_timeout {
+            Some(time) => Deadline::At(active.begun + time, Why::Work),
+            None => otherwise,
+        };
+        match &active.phase {
+            Phase::Head(_) => write.unwrap_or_else(|| {
+                if active.input.is_empty() && !self.http.head_begun() {
+                    self.idle_deadline(config, draining)
+                } else {
+                    Deadline::At(active.begun + config.head_timeout, Why::Head)
+                }
+            }),
+            Phase::Receive(receiving) if receiving.complete => {
+                work(Deadline::None(NoDeadline::Helper))
+            }
+            Phase::Receive(_) | Phase::Discard(_) => {
+                write.unwrap_or(Deadline::At(active.pace.since + config.body_timeout, Why::Body))
+            }
+            Phase::Away(_) => work(Deadline::None(NoDeadline::Helper)),
+            Phase::Sleep(_, until) => match config.work_timeout {
+                Some(time) if active.begun + time < *until => {
+                    Deadline::At(active.begun + time, Why::Work)
+                }
+                _ => Deadline::At(*until, Why::Sleep),
+            },
+            Phase::Reply(replying) => write.unwrap_or(match replying.next {
+                Next::At(time) => Deadline::At(time, Why::Pull),
+                _ => Deadline::None(NoDeadline::Source),
+            }),
+            Phase::Ending(_) | Phase::Moving => {
+                write.unwrap_or(Deadline::At(active.pace.since + config.write_timeout, Why::Write))
+            }
+        }
+    }
+
+    fn idle_deadline(&self, config: &Config, draining: bool) -> Deadline {
+        let (time, why) = match self.requests {
+            0 => (config.first_timeout, Why::First),
+            _ => (config.idle_timeout, Why::Idle),
+        };
+        let time = if draining { time.min(config.drain_idle) } else { time };
+        Deadline::At(self.since + time, why)
+    }
+}

@@ -1,0 +1,107 @@
+//! Leaving: no new clients, the old ones finish, and the loop ends.
+
+use super::clock::Tick;
+use super::drive::Driver;
+use super::inbox::Command;
+use super::turn::Reactor;
+use super::world::World;
+use crate::http::Service;
+
+/// Connections whose deadlines are moved per turn when draining begins.
+const SWEEP_PER_TURN: u32 = 1024;
+
+/// How far the loop's end has come.
+#[derive(Debug, Default)]
+pub(crate) struct Draining {
+    /// When whatever is left is cut.
+    limit: Option<Tick>,
+    /// The next slot whose deadline is to be moved, and the last.
+    sweep: Option<(u32, u32)>,
+    stopped: bool,
+}
+
+impl Draining {
+    pub(crate) fn deadline(&self) -> Option<Tick> {
+        self.limit
+    }
+
+    pub(crate) fn is_sweeping(&self) -> bool {
+        self.sweep.is_some()
+    }
+}
+
+impl<S: Service, W: World> Reactor<S, W> {
+    pub(crate) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Drain(limit) => {
+                let until = self.shared.tick + limit;
+                log::info!("draining {} connections", self.slots.len());
+                self.leaving.limit = Some(self.leaving.limit.map_or(until, |old| old.min(until)));
+                if !self.shared.draining {
+                    self.begin_drain();
+                }
+            }
+            Command::Stop => {
+                self.shared.draining = true;
+                self.leaving.limit = Some(self.shared.tick);
+                self.leaving.stopped = true;
+            }
+        }
+    }
+
+    /// Takes whoever is still in the listeners' queues, then closes them. Idle
+    /// connections get a shorter deadline, in batches.
+    fn begin_drain(&mut self) {
+        for listener in 0..self.world.listeners() {
+            self.accepting.note(listener as u32);
+        }
+        while self.accepting.is_able() {
+            self.accept();
+        }
+        self.shared.draining = true;
+        for listener in 0..self.world.listeners() {
+            self.world.close_listener(listener);
+        }
+        self.accepting.close();
+        let last = self.slots.iter().map(|(slot, _)| slot).max();
+        self.leaving.sweep = last.map(|last| (0, last));
+    }
+
+    /// Moves some idle connections' deadlines; cuts everything at the limit.
+    pub(crate) fn sweep(&mut self) {
+        let now = self.shared.tick;
+        if let Some((from, last)) = self.leaving.sweep {
+            let to = last.min(from + SWEEP_PER_TURN);
+            for slot in from..=to {
+                self.with(slot, |driver| driver.drive());
+            }
+            self.leaving.sweep = (to < last).then_some((to + 1, last));
+        }
+        if self.leaving.limit.is_some_and(|limit| limit <= now) {
+            let left: Vec<u32> = self.slots.iter().map(|(slot, _)| slot).collect();
+            if !left.is_empty() {
+                log::warn!("cutting {} connections at the end of the drain", left.len());
+            }
+            for slot in left {
+                self.with(slot, |driver| driver.cut_off());
+            }
+            for listener in 0..self.world.listeners() {
+                self.world.close_listener(listener);
+            }
+            self.accepting.close();
+            self.leaving.sweep = None;
+        }
+    }
+
+    /// Whether a drain or stop was asked for and nothing is left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared.draining && self.slots.is_empty()
+    }
+}
+
+impl<S: Service, W: World> Driver<'_, S, W> {
+    fn cut_off(mut self) -> super::drive::Verdict {
+        self.die();
+        self.drive()
+    }
+}

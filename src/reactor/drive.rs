@@ -1,0 +1,248 @@
+//! Driving one client: as far as it can go now, and no farther than its budget.
+//!
+//! A [`Driver`] brings together one connection and everything it may use for
+//! the moment: the service, the world, the reactor's shared buffers. The rooms
+//! beside this one hold its other halves: `input` (bytes in), `steps` (the
+//! service's answers), `reply` (bytes out), `ending` (how it stops).
+//!
+//! ```text
+//!   .-> take input: buffered bytes first, then one read  --> events --> service
+//!   |   pull the reply's source, if there is room
+//!   |   flush: one write for all that was gathered
+//!   '-- while something moved and the budget lasts
+//!   settle: account, return the box if idle, say when to look again
+//! ```
+
+use super::buffers::Buffers;
+use super::clock::{Epoch, Tick};
+use super::connection::{Active, Connection, Life, Pace, Phase};
+use super::deadline::{Deadline, Why};
+use super::inbox::Inbox;
+use super::output::{Flushed, SLICE};
+use super::slots::ConnectionId;
+use super::world::{Bits, World};
+use crate::config::Config;
+use crate::http::{Now, Service};
+use crate::proto::Preamble;
+use crate::stats::Stats;
+use std::sync::Arc;
+
+/// Requests of one connection answered before the others have a turn.
+pub(crate) const REQUESTS_PER_TURN: u32 = 32;
+/// Rounds of one drive: each moves something, so this bounds a source that
+/// gives a byte at a time.
+const ROUNDS_PER_TURN: u32 = 64;
+
+/// What all connections of a reactor use in turn.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) now: Now,
+    /// The same in the loop's own time, and what converts between the two.
+    pub(crate) tick: Tick,
+    pub(crate) epoch: Epoch,
+    /// Seconds since 1970, for dates.
+    pub(crate) wall_secs: u64,
+    pub(crate) preamble: Preamble,
+    /// Where reads go: a connection has bytes of its own only if some are left.
+    pub(crate) scratch: Vec<u8>,
+    /// Where replies are gathered while one connection is driven.
+    pub(crate) out: Vec<u8>,
+    pub(crate) buffers: Buffers,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) draining: bool,
+}
+
+/// One connection and all that it may use while it is driven.
+pub(crate) struct Driver<'r, S, W: World> {
+    pub(crate) service: &'r mut S,
+    pub(crate) world: &'r mut W,
+    pub(crate) shared: &'r mut Shared,
+    pub(crate) connection: &'r mut Connection<W::Socket>,
+    pub(crate) active: Box<Active>,
+    pub(crate) id: ConnectionId,
+    pub(crate) requests_left: u32,
+    pub(crate) read_left: usize,
+    pub(crate) write_left: usize,
+}
+
+/// What the reactor is to do with a connection that was driven.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    /// It could go on: put it into the run queue.
+    pub(crate) again: bool,
+    /// When to look at it at the latest.
+    pub(crate) deadline: Deadline,
+}
+
+impl<'r, S: Service, W: World> Driver<'r, S, W> {
+    #[inline]
+    pub(crate) fn new(
+        service: &'r mut S,
+        world: &'r mut W,
+        shared: &'r mut Shared,
+        connection: &'r mut Connection<W::Socket>,
+        id: ConnectionId,
+    ) -> Driver<'r, S, W> {
+        let now = shared.tick;
+        let active = connection.active.take().unwrap_or_else(|| shared.buffers.lend(now));
+        let read_left = shared.scratch.len();
+        Driver {
+            service,
+            world,
+            shared,
+            connection,
+            active,
+            id,
+            requests_left: REQUESTS_PER_TURN,
+            read_left,
+            write_left: SLICE,
+        }
+    }
+
+    /// Goes on as far as possible.
+    pub(crate) fn drive(mut self) -> Verdict {
+        if self.connection.bits.has(Bits::GONE) && self.connection.life != Life::Dead {
+            log::debug!("{}: the peer is gone", self.connection.peer);
+            self.die();
+        }
+        match self.connection.life {
+            Life::Open => self.rounds(),
+            Life::Linger(_) => self.linger(),
+            Life::Dead => {}
+        }
+        self.settle()
+    }
+
+    pub(crate) fn rounds(&mut self) {
+        for _ in 0..ROUNDS_PER_TURN {
+            let mut moved = false;
+            if self.active.wants_input() {
+                moved = self.take_input();
+            }
+            if let Phase::Reply(_) = self.active.phase {
+                moved |= self.pull();
+            }
+            moved |= self.flush();
+            if !moved || self.connection.life != Life::Open {
+                return;
+            }
+            // The usual end: everything read is answered, everything written.
+            if !self.is_able() {
+                return;
+            }
+        }
+    }
+
+    /// Writes what was gathered and queued; whether the connection came closer
+    /// to its end by it.
+    pub(crate) fn flush(&mut self) -> bool {
+        let Driver { active, connection, shared, world, write_left, .. } = self;
+        if !connection.bits.has(Bits::WRITABLE) {
+            active.output.take(&mut shared.out);
+            return false;
+        }
+        if shared.out.is_empty() && active.output.is_empty() {
+            return self.say_farewell();
+        }
+        let before = active.output.written;
+        let flushed =
+            active.output.flush(&mut connection.socket, &mut shared.out, write_left, |span| {
+                world.is_resident(span)
+            });
+        let written = active.output.written;
+        shared.stats.bytes_out.add(written - before);
+        match flushed {
+            Ok(Flushed::All) => {
+                self.settle_replies();
+                self.say_farewell();
+                true
+            }
+            Ok(Flushed::Full) => {
+                self.connection.bits.clear(Bits::WRITABLE);
+                self.settle_replies();
+                written > before
+            }
+            Ok(Flushed::Budget) => {
+                self.settle_replies();
+                false
+            }
+            Ok(Flushed::Cold) => {
+                self.connection.bits.clear(Bits::WRITABLE);
+                self.warm();
+                false
+            }
+            Err(error) => {
+                log::debug!("{}: cut while writing: {error}", self.connection.peer);
+                self.shared.out.clear();
+                self.die();
+                false
+            }
+        }
+    }
+
+    /// Whether another round could move something, without a new event.
+    pub(crate) fn is_able(&self) -> bool {
+        let bits = self.connection.bits;
+        let active = &self.active;
+        let input = active.wants_input()
+            && ((!active.input.is_empty() && !bits.has(Bits::STARVED))
+                || (bits.has(Bits::READABLE) && self.shared.buffers.may_read())
+                || bits.has(Bits::EOF));
+        let output = bits.has(Bits::WRITABLE)
+            && (!active.output.is_empty() || matches!(active.phase, Phase::Ending(_)));
+        input || output || self.can_pull() || self.must_watch()
+    }
+
+    /// Settles the account, gives the box back if the connection is idle, and
+    /// says what is next.
+    fn settle(self) -> Verdict {
+        let again = match self.connection.life {
+            Life::Open => self.is_able(),
+            Life::Linger(_) => self.connection.bits.has(Bits::READABLE),
+            Life::Dead => false,
+        };
+        let head_begun = self.connection.http.head_begun();
+        let Driver { mut active, connection, shared, .. } = self;
+        let now = shared.tick;
+        let open = connection.life == Life::Open;
+        if open && !active.is_idle(head_begun) {
+            let footprint = active.footprint();
+            shared.buffers.settle(&mut active.lent, footprint);
+            active.keep_pace(now);
+            connection.active = Some(active);
+        } else {
+            shared.buffers.settle(&mut active.lent, 0);
+            if active.takeover.is_some() {
+                connection.active = Some(active);
+            } else {
+                shared.buffers.give_back(active);
+            }
+        }
+        let deadline =
+            connection.deadline(connection.active.as_deref(), &shared.config, shared.draining);
+        Verdict { again, deadline }
+    }
+}
+
+impl Active {
+    /// Begins a new window of progress when what is waited for has changed.
+    fn keep_pace(&mut self, now: Tick) {
+        let (why, bytes) = self.paced();
+        if self.pace.why != why {
+            self.pace = Pace { why, since: now, bytes };
+        }
+    }
+
+    /// What progress is judged by at present, and how far it has come.
+    pub(crate) fn paced(&self) -> (Why, u64) {
+        if !self.output.is_empty() || matches!(self.phase, Phase::Ending(_)) {
+            return (Why::Write, self.output.written);
+        }
+        match &self.phase {
+            Phase::Receive(receiving) if !receiving.complete => (Why::Body, self.received),
+            Phase::Discard(_) => (Why::Body, self.received),
+            _ => (Why::Work, 0),
+        }
+    }
+}

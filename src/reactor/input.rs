@@ -1,0 +1,260 @@
+//! Bytes in: from the socket through the protocol to whoever wants them.
+
+use super::connection::{Destination, Farewell, Phase, Took};
+use super::drive::Driver;
+use super::world::{Bits, World};
+use crate::http::{Service, Status};
+use crate::net::Socket;
+use crate::proto::{Event, Fault};
+use std::io;
+
+impl<S: Service, W: World> Driver<'_, S, W> {
+    /// Uses buffered bytes, else reads once; whether anything moved.
+    pub(crate) fn take_input(&mut self) -> bool {
+        if !self.active.input.is_empty() && !self.connection.bits.has(Bits::STARVED) {
+            return self.feed_buffered();
+        }
+        if self.connection.bits.has(Bits::READABLE) && self.read_left > 0 {
+            return self.read();
+        }
+        if self.connection.bits.has(Bits::EOF) {
+            return self.end_of_input();
+        }
+        false
+    }
+
+    fn read(&mut self) -> bool {
+        if !self.shared.buffers.may_read() {
+            self.shared.buffers.wait(self.id.slot);
+            return false;
+        }
+        let mut scratch = std::mem::take(&mut self.shared.scratch);
+        let room = scratch.len().min(self.read_left);
+        let result = self.connection.socket.read(scratch.get_mut(..room).unwrap_or(&mut []));
+        let moved = match result {
+            Ok(0) => {
+                self.connection.bits.clear(Bits::READABLE);
+                self.connection.bits.set(Bits::EOF);
+                true
+            }
+            Ok(count) => {
+                let drained = count < room && !self.connection.bits.has(Bits::HALF_CLOSED);
+                if drained && !self.connection.socket.holds_input() {
+                    // Less than there was room for: nothing is left, and more
+                    // will be announced. This saves the read that would only
+                    // say `WouldBlock`.
+                    self.connection.bits.clear(Bits::READABLE);
+                }
+                self.connection.bits.clear(Bits::STARVED);
+                self.read_left -= count;
+                self.active.received += count as u64;
+                self.shared.stats.bytes_in.add(count as u64);
+                self.accept_bytes(scratch.get(..count).unwrap_or(&[]));
+                true
+            }
+            Err(error) => self.read_failed(&error),
+        };
+        self.shared.scratch = scratch;
+        moved
+    }
+
+    fn read_failed(&mut self, error: &io::Error) -> bool {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => self.connection.bits.clear(Bits::READABLE),
+            io::ErrorKind::Interrupted => {}
+            _ => {
+                log::debug!("{}: cut while reading: {error}", self.connection.peer);
+                self.die();
+            }
+        }
+        false
+    }
+
+    /// Bytes straight from the socket: used where they lie if none are kept.
+    fn accept_bytes(&mut self, bytes: &[u8]) {
+        if self.active.input.is_empty() {
+            let used = self.feed(bytes);
+            self.active.input.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
+        } else {
+            self.active.input.extend_from_slice(bytes);
+            self.feed_buffered();
+        }
+    }
+
+    fn feed_buffered(&mut self) -> bool {
+        let mut input = std::mem::take(&mut self.active.input);
+        let requests = self.connection.requests;
+        let used = self.feed(&input);
+        input.drain(..used);
+        if !input.is_empty() {
+            self.active.input = input;
+        }
+        used > 0 || self.connection.requests != requests
+    }
+
+    /// Runs bytes through the protocol until they are used up or nobody wants
+    /// them now; how many were used.
+    fn feed(&mut self, input: &[u8]) -> usize {
+        let mut at = 0;
+        while self.active.wants_input() {
+            let rest = input.get(at..).unwrap_or(&[]);
+            let limits = &self.shared.config.limits;
+            let http = &mut self.connection.http;
+            let received = match &mut self.active.phase {
+                Phase::Head(exchange) => {
+                    if rest.is_empty() || self.requests_left == 0 {
+                        break;
+                    }
+                    http.receive(limits, rest, &mut exchange.request)
+                }
+                Phase::Discard(exchange) => http.receive(limits, rest, &mut exchange.request),
+                Phase::Receive(receiving) => match &mut receiving.exchange {
+                    Some(exchange) => http.receive(limits, rest, &mut exchange.request),
+                    None => break,
+                },
+                _ => break,
+            };
+            match received {
+                Ok((used, event)) => {
+                    at += used;
+                    match event {
+                        Event::Head => self.begin(),
+                        Event::Data(range) => self.content(rest.get(range).unwrap_or(&[])),
+                        Event::End => self.content_complete(),
+                        Event::NeedMore => {
+                            self.connection.bits.set(Bits::STARVED);
+                            break;
+                        }
+                        Event::Paused => break,
+                        Event::Closed => {
+                            self.end(Farewell::Linger);
+                            return input.len();
+                        }
+                    }
+                }
+                Err(fault) => {
+                    self.fault(&fault);
+                    return input.len(); // nothing behind a fault is looked at
+                }
+            }
+        }
+        at
+    }
+
+    /// A piece of the request's content.
+    fn content(&mut self, piece: &[u8]) {
+        match &mut self.active.phase {
+            Phase::Receive(receiving) => match receiving.take(piece) {
+                Took::More => self.pass_chunk(),
+                Took::Failed(status) => self.intake_failed(status),
+            },
+            // Nobody asked for it: the protocol counts it and says when it is
+            // too much.
+            Phase::Discard(_) => self.after_discard(),
+            _ => {}
+        }
+    }
+
+    /// The request's content is complete.
+    pub(super) fn content_complete(&mut self) {
+        match std::mem::take(&mut self.active.phase) {
+            Phase::Receive(mut receiving) => {
+                receiving.complete = true;
+                match receiving.into {
+                    Destination::Blocking { .. } => {
+                        self.active.phase = Phase::Receive(receiving);
+                        self.pass_chunk();
+                    }
+                    Destination::Inline(mut sink) => {
+                        let Some(mut exchange) = receiving.exchange.take() else { return };
+                        if let Err(error) =
+                            super::errand::caught(|| sink.finish(&mut exchange.request))
+                        {
+                            exchange.failed = Some(super::connection::sink_failed(&error));
+                        }
+                        self.resume(exchange);
+                    }
+                    Destination::Buffer => {
+                        if let Some(exchange) = receiving.exchange.take() {
+                            self.resume(exchange);
+                        }
+                    }
+                }
+            }
+            other => {
+                self.active.phase = other;
+                self.after_discard();
+            }
+        }
+    }
+
+    /// The peer's end, now that everything before it has been used.
+    fn end_of_input(&mut self) -> bool {
+        match self.connection.http.receive_eof(self.active.input.len()) {
+            Ok(Event::Closed) => self.end(Farewell::AtOnce),
+            Ok(_) => return false,
+            Err(fault) => {
+                log::debug!("{}: {fault}", self.connection.peer);
+                self.abandon();
+                self.end(Farewell::AtOnce);
+            }
+        }
+        true
+    }
+
+    /// Looks for the peer's end while an endless stream goes out to it; whether
+    /// it was found. What comes before the end is kept, within a bound.
+    pub(crate) fn watch(&mut self) -> bool {
+        if !self.connection.bits.has(Bits::EOF) {
+            let mut scratch = std::mem::take(&mut self.shared.scratch);
+            let result = self.connection.socket.read(&mut scratch);
+            match result {
+                Ok(0) => self.connection.bits.set(Bits::EOF),
+                Ok(count) if self.active.input.len() < scratch.len() => {
+                    let bytes = scratch.get(..count).unwrap_or(&[]);
+                    self.active.input.extend_from_slice(bytes);
+                    self.connection.bits.clear(Bits::STARVED);
+                }
+                Ok(_) => self.connection.bits.clear(Bits::READABLE),
+                Err(error) => {
+                    self.read_failed(&error);
+                }
+            }
+            self.shared.scratch = scratch;
+        }
+        let ended = self.connection.bits.has(Bits::EOF);
+        if ended {
+            log::debug!("{}: the client has left its stream", self.connection.peer);
+            self.die();
+        }
+        ended
+    }
+
+    /// The peer broke the protocol or a limit.
+    pub(crate) fn fault(&mut self, fault: &Fault) {
+        log::debug!("{}: refused: {fault}", self.connection.peer);
+        self.shared.stats.faults.add(1);
+        match std::mem::take(&mut self.active.phase) {
+            Phase::Receive(mut receiving) => match (fault.status, receiving.exchange.take()) {
+                (Some(status), Some(exchange)) => self.fail(exchange, status),
+                (_, exchange) => {
+                    exchange.into_iter().for_each(|exchange| self.lost(exchange));
+                    self.end(Farewell::AtOnce);
+                }
+            },
+            other => {
+                self.active.phase = other;
+                self.refuse(fault);
+            }
+        }
+    }
+
+    /// The content can't be taken: the service is told, and answers.
+    pub(crate) fn intake_failed(&mut self, status: Status) {
+        if let Phase::Receive(mut receiving) = std::mem::take(&mut self.active.phase) {
+            if let Some(exchange) = receiving.exchange.take() {
+                self.fail(exchange, status);
+            }
+        }
+    }
+}

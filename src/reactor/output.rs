@@ -1,0 +1,283 @@
+//! The queue of what a client has not taken yet.
+//!
+//! Small replies never come here: they are gathered in the reactor's `out`
+//! buffer and written once per batch. Here goes what the socket would not take,
+//! and what is too large to copy: long bodies, by reference, and parts of files.
+//!
+//! ```text
+//!   replies -> out --(socket has room)------------------> write
+//!               \--(no room, or the queue is not empty)-> queue -> writev, sendfile
+//! ```
+
+use crate::http::FileSpan;
+use crate::net::Socket;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+/// Below this many queued bytes a stream is asked for more.
+pub(crate) const LOW: usize = 64 * 1024;
+/// At this many queued bytes no further request is read.
+pub(crate) const HIGH: usize = 256 * 1024;
+/// The same in pieces: a file's part counts no bytes here.
+const PIECES_MAX: usize = 64;
+/// Pieces per `writev`: enough for a batch of replies, small on the stack.
+const VECTOR: usize = 16;
+/// Bytes given to one connection before the others have a turn: a socket filled
+/// to the brim costs its neighbours more than it gains.
+pub(crate) const SLICE: usize = 256 * 1024;
+
+/// What waits to be written, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    queue: VecDeque<Piece>,
+    /// Bytes in memory in the queue.
+    queued: usize,
+    /// Bytes ever given to this connection, and bytes that the socket took.
+    pub(crate) pushed: u64,
+    pub(crate) written: u64,
+}
+
+/// A part of the output; what is written is taken off its front.
+#[derive(Debug)]
+enum Piece {
+    Owned(Vec<u8>, usize),
+    Static(&'static [u8]),
+    Shared(Arc<[u8]>, usize),
+    File(FileSpan),
+}
+
+/// How a flush ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// Everything was taken.
+    All,
+    /// The socket is full: wait for it to be writable.
+    Full,
+    /// This turn's share is used up; there is room for more.
+    Budget,
+    /// The next part of a file would have to be waited for.
+    Cold,
+}
+
+impl Output {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Bytes of memory that the queue holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.queued
+    }
+
+    /// Whether no further reply should be begun.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queued >= HIGH || self.queue.len() >= PIECES_MAX
+    }
+
+    pub(crate) fn push(&mut self, bytes: Vec<u8>) {
+        self.push_from(bytes, 0);
+    }
+
+    /// The bytes from there on; what lies before was written already.
+    fn push_from(&mut self, bytes: Vec<u8>, from: usize) {
+        let len = bytes.len().saturating_sub(from);
+        if len > 0 {
+            self.queued += len;
+            self.pushed += len as u64;
+            self.queue.push_back(Piece::Owned(bytes, from));
+        }
+    }
+
+    pub(crate) fn push_static(&mut self, bytes: &'static [u8]) {
+        if !bytes.is_empty() {
+            self.pushed += bytes.len() as u64;
+            self.queue.push_back(Piece::Static(bytes));
+        }
+    }
+
+    pub(crate) fn push_shared(&mut self, bytes: Arc<[u8]>) {
+        if !bytes.is_empty() {
+            self.pushed += bytes.len() as u64;
+            self.queue.push_back(Piece::Shared(bytes, 0));
+        }
+    }
+
+    pub(crate) fn push_file(&mut self, span: FileSpan) {
+        if span.len > 0 {
+            self.pushed += span.len;
+            self.queue.push_back(Piece::File(span));
+        }
+    }
+
+    /// Moves what was gathered behind what is queued, leaving `out` empty.
+    pub(crate) fn take(&mut self, out: &mut Vec<u8>) {
+        if !out.is_empty() {
+            let bytes = out.as_slice().to_vec();
+            out.clear();
+            self.push(bytes);
+        }
+    }
+
+    /// Writes `out` behind whatever is queued. What the socket doesn't take
+    /// stays in the queue; `out` is empty afterwards.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    #[inline]
+    pub(crate) fn flush<K: Socket>(
+        &mut self,
+        socket: &mut K,
+        out: &mut Vec<u8>,
+        budget: &mut usize,
+        resident: impl FnMut(&FileSpan) -> bool,
+    ) -> io::Result<Flushed> {
+        if self.queue.is_empty() {
+            if out.is_empty() {
+                return Ok(Flushed::All);
+            }
+            // The path of nearly every reply: one write, nothing queued.
+            let taken = retry(|| socket.write(out))?;
+            self.pushed += taken as u64;
+            self.written += taken as u64;
+            if taken == out.len() {
+                out.clear();
+                return Ok(Flushed::All);
+            }
+            let rest = out.get(taken..).unwrap_or(&[]).to_vec();
+            out.clear();
+            self.push(rest);
+        } else {
+            self.take(out);
+        }
+        self.flush_queue(socket, budget, resident)
+    }
+
+    fn flush_queue<K: Socket>(
+        &mut self,
+        socket: &mut K,
+        budget: &mut usize,
+        mut resident: impl FnMut(&FileSpan) -> bool,
+    ) -> io::Result<Flushed> {
+        while let Some(front) = self.queue.front() {
+            if *budget == 0 {
+                return Ok(Flushed::Budget);
+            }
+            let taken = match front {
+                Piece::File(span) => {
+                    let len = span.len.min(*budget as u64);
+                    let slice = FileSpan { len, ..span.clone() };
+                    if !resident(&slice) {
+                        return Ok(Flushed::Cold);
+                    }
+                    retry(|| match socket.send_file(&span.file, span.offset, len as usize) {
+                        // Shorter than it was: what was promised can't be kept.
+                        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+                        other => other,
+                    })?
+                }
+                _ => retry(|| self.write_pieces(socket, *budget))?,
+            };
+            if taken == 0 {
+                return Ok(Flushed::Full);
+            }
+            *budget = budget.saturating_sub(taken);
+            self.drop_front(taken);
+        }
+        Ok(Flushed::All)
+    }
+
+    /// One `writev` of the pieces in memory at the front.
+    fn write_pieces<K: Socket>(&self, socket: &mut K, mut budget: usize) -> io::Result<usize> {
+        let mut vector = [IoSlice::new(&[]); VECTOR];
+        let mut count = 0;
+        for (place, piece) in vector.iter_mut().zip(&self.queue) {
+            let Some(bytes) = piece.bytes().filter(|_| budget > 0) else { break };
+            let bytes = bytes.get(..budget).unwrap_or(bytes);
+            *place = IoSlice::new(bytes);
+            budget -= bytes.len();
+            count += 1;
+        }
+        match vector.get(..count) {
+            Some([one]) => socket.write(one),
+            Some(some) => socket.write_vectored(some),
+            None => Ok(0),
+        }
+    }
+
+    /// Takes written bytes off the front.
+    fn drop_front(&mut self, mut taken: usize) {
+        self.written += taken as u64;
+        while taken > 0 {
+            let Some(front) = self.queue.front_mut() else { return };
+            let left = front.len();
+            let step = left.min(taken as u64);
+            match front {
+                Piece::Owned(_, at) => {
+                    *at += step as usize;
+                    self.queued -= step as usize;
+                }
+                Piece::Shared(_, at) => *at += step as usize,
+                Piece::Static(bytes) => *bytes = bytes.get(step as usize..).unwrap_or(&[]),
+                Piece::File(span) => {
+                    span.offset += step;
+                    span.len -= step;
+                }
+            }
+            if step == left {
+                self.queue.pop_front();
+            }
+            taken -= step as usize;
+        }
+    }
+
+    /// Forgets everything; the counts of bytes start anew.
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+        if self.queue.capacity() > PIECES_MAX {
+            self.queue = VecDeque::new();
+        }
+        self.queued = 0;
+        self.pushed = 0;
+        self.written = 0;
+    }
+
+    /// The part of a file that is to be sent next, cut to a slice.
+    pub(crate) fn next_file(&self) -> Option<FileSpan> {
+        match self.queue.front()? {
+            Piece::File(span) => Some(FileSpan { len: span.len.min(SLICE as u64), ..span.clone() }),
+            _ => None,
+        }
+    }
+}
+
+impl Piece {
+    fn len(&self) -> u64 {
+        match self {
+            Piece::File(span) => span.len,
+            other => other.bytes().map_or(0, |b| b.len() as u64),
+        }
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Piece::Owned(bytes, at) => Some(bytes.get(*at..).unwrap_or(&[])),
+            Piece::Static(bytes) => Some(bytes),
+            Piece::Shared(bytes, at) => Some(bytes.get(*at..).unwrap_or(&[])),
+            Piece::File(_) => None,
+        }
+    }
+}
+
+/// A full socket takes 0 bytes; an interrupted call is made again.
+#[inline]
+fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match write() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            other => return other,
+        }
+    }
+}

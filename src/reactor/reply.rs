@@ -1,0 +1,282 @@
+//! Bytes out: a response is framed, its content gathered, queued or pulled.
+
+use super::clock::Tick;
+use super::connection::{Farewell, Next, Phase, Pulling, Replying, Unsettled, next_pull};
+use super::drive::Driver;
+use super::errand::{Work, caught};
+use super::output::LOW;
+use super::world::{Bits, World};
+use crate::http::{Body, End, Exchange, Outcome, Pull, Service};
+use crate::proto::{Cycle, Fault, Framed, Read};
+use std::io;
+
+/// Content up to this many bytes is copied behind its head, so that both leave
+/// in one write; above it a copy costs more than a second entry in a `writev`.
+const FLATTEN: usize = 4 * 1024;
+/// Content that is asked of a source at once.
+const PULL: usize = 64 * 1024;
+
+impl<S: Service, W: World> Driver<'_, S, W> {
+    /// The service has answered.
+    #[inline]
+    pub(crate) fn reply(&mut self, mut exchange: Box<Exchange>) {
+        let shared = &mut *self.shared;
+        shared.preamble.refresh(shared.wall_secs);
+        if exchange.failed.is_some() {
+            self.connection.http.close_after();
+        }
+        let from = self.active.output.pushed + shared.out.len() as u64;
+        let http = &mut self.connection.http;
+        match http.respond(&exchange.response, &shared.preamble, &mut shared.out) {
+            Framed::Nothing => self.framed(exchange, from),
+            Framed::Switched => {
+                if let Body::Switch(takeover) = exchange.response.take_body() {
+                    self.active.takeover = Some(takeover);
+                }
+                self.settle_later(exchange, from);
+                self.end(Farewell::Switch);
+            }
+            Framed::Length(_) | Framed::Chunked | Framed::UntilClose => {
+                if let Some(bytes) = exchange.response.body_ref().bytes() {
+                    if bytes.len() <= FLATTEN {
+                        if !http.frame(bytes.len(), &mut shared.out) {
+                            return self.cut(exchange);
+                        }
+                        shared.out.extend_from_slice(bytes);
+                        return self.finish(exchange, from);
+                    }
+                }
+                self.reply_large(exchange, from);
+            }
+        }
+    }
+
+    /// Content that is not copied behind the head.
+    fn reply_large(&mut self, mut exchange: Box<Exchange>, from: u64) {
+        let shared = &mut *self.shared;
+        let body = exchange.response.take_body();
+        let endless = body.len().is_none();
+        if let (Body::Static(_) | Body::Owned(_) | Body::Shared(_) | Body::File(_), Some(length)) =
+            (&body, body.len())
+        {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            if !self.connection.http.frame(length, &mut shared.out) {
+                return self.cut(exchange);
+            }
+        }
+        let output = &mut self.active.output;
+        let source = match body {
+            Body::Inline(source, _) => Pulling::Inline(source),
+            Body::Blocking(source, _) => Pulling::Blocking(source),
+            in_memory => {
+                output.take(&mut shared.out);
+                match in_memory {
+                    Body::Static(bytes) => output.push_static(bytes),
+                    Body::Owned(bytes) => output.push(bytes),
+                    Body::Shared(bytes) => output.push_shared(bytes),
+                    Body::File(span) => output.push_file(span),
+                    _ => {}
+                }
+                return self.finish(exchange, from);
+            }
+        };
+        let replying = Replying { exchange, from, pulling: source, endless, next: Next::Room };
+        self.active.phase = Phase::Reply(Box::new(replying));
+    }
+
+    /// All content is there.
+    #[inline]
+    fn finish(&mut self, exchange: Box<Exchange>, from: u64) {
+        if self.connection.http.finish(&mut self.shared.out) {
+            self.framed(exchange, from);
+        } else {
+            log::warn!("{}: the content is shorter than was said", exchange.request.path());
+            self.cut(exchange);
+        }
+    }
+
+    /// The reply is framed to its end. Its exchange waits for the last byte to
+    /// be taken, if the service wants to know; the connection goes on.
+    #[inline]
+    fn framed(&mut self, mut exchange: Box<Exchange>, from: u64) {
+        let spare = if self.service.observes(&exchange) {
+            self.settle_later(exchange, from);
+            self.shared.buffers.exchange()
+        } else {
+            exchange.recycle();
+            exchange
+        };
+        self.cycle(spare);
+    }
+
+    fn settle_later(&mut self, exchange: Box<Exchange>, from: u64) {
+        let to = self.active.output.pushed + self.shared.out.len() as u64;
+        let begun = self.active.begun;
+        self.active.unsettled.push_back(Unsettled { exchange, from, to, begun });
+    }
+
+    /// What comes after a reply.
+    #[inline]
+    fn cycle(&mut self, spare: Box<Exchange>) {
+        // If the request was read whole, nothing of it can still be on its way.
+        let whole = self.connection.http.read_state() == Read::Done;
+        match self.connection.http.next_cycle() {
+            Cycle::Next => {
+                let now = self.shared.tick;
+                self.active.phase = Phase::Head(spare);
+                self.active.begun = now;
+                self.connection.since = now;
+            }
+            Cycle::Discard | Cycle::Wait => self.active.phase = Phase::Discard(spare),
+            Cycle::Linger => {
+                self.shared.buffers.keep(spare);
+                self.end(if whole { Farewell::Close } else { Farewell::Linger });
+            }
+            Cycle::Close => {
+                self.shared.buffers.keep(spare);
+                self.end(Farewell::AtOnce);
+            }
+            Cycle::Cut => {
+                self.shared.buffers.keep(spare);
+                self.die();
+            }
+        }
+    }
+
+    /// Some unwanted content was thrown away: is it over?
+    pub(crate) fn after_discard(&mut self) {
+        if let Phase::Discard(spare) = std::mem::take(&mut self.active.phase) {
+            self.cycle(spare);
+        }
+    }
+
+    /// The reply can't be completed: what the client has is visibly incomplete.
+    fn cut(&mut self, exchange: Box<Exchange>) {
+        self.lost(exchange);
+        self.die();
+    }
+
+    /// Answers a fault without the service: there is no request, or it has
+    /// nothing to say.
+    pub(crate) fn refuse(&mut self, fault: &Fault) {
+        let shared = &mut *self.shared;
+        shared.preamble.refresh(shared.wall_secs);
+        self.connection.http.refuse(fault, &shared.preamble, &mut shared.out);
+        self.abandon();
+        self.end(Farewell::Linger);
+    }
+
+    /// Whether the reply's source could be pulled now.
+    pub(crate) fn can_pull(&self) -> bool {
+        let Phase::Reply(replying) = &self.active.phase else { return false };
+        let due = match replying.next {
+            Next::Room => true,
+            Next::Wake => false,
+            Next::At(time) => time <= self.shared.tick,
+        };
+        due && !matches!(replying.pulling, Pulling::Away)
+            && self.active.output.bytes() + self.shared.out.len() < LOW
+    }
+
+    /// Whether the peer's end should be looked for: an endless stream to a
+    /// client that has gone would never end by itself.
+    pub(crate) fn must_watch(&self) -> bool {
+        let bits = self.connection.bits;
+        let endless = matches!(&self.active.phase, Phase::Reply(replying) if replying.endless);
+        endless
+            && (bits.has(Bits::EOF) || (bits.has(Bits::HALF_CLOSED) && bits.has(Bits::READABLE)))
+    }
+
+    /// Pulls the reply's source once, if it may be; whether anything moved.
+    pub(crate) fn pull(&mut self) -> bool {
+        if self.must_watch() && self.watch() {
+            return true;
+        }
+        if !self.can_pull() {
+            return false;
+        }
+        let Phase::Reply(replying) = &mut self.active.phase else { return false };
+        match std::mem::replace(&mut replying.pulling, Pulling::Away) {
+            Pulling::Inline(mut source) => {
+                let mut chunk = Vec::new();
+                let result = caught(|| source.pull(&mut chunk, PULL));
+                self.pulled(Pulling::Inline(source), chunk, result);
+                true
+            }
+            Pulling::Blocking(source) => {
+                if self.errand(Work::Pull(source, Vec::new(), PULL)).is_err() {
+                    self.die(); // only when the pool is gone
+                }
+                false
+            }
+            Pulling::Away => false,
+        }
+    }
+
+    /// A source was pulled, here or by a helper.
+    pub(crate) fn pulled(&mut self, pulling: Pulling, chunk: Vec<u8>, result: io::Result<Pull>) {
+        let Phase::Reply(mut replying) = std::mem::take(&mut self.active.phase) else { return };
+        let out = &mut self.shared.out;
+        let framed = self.connection.http.frame(chunk.len(), out);
+        let pull = match result {
+            Ok(pull) if framed => pull,
+            Ok(_) => {
+                log::warn!("{}: more content than was said", replying.exchange.request.path());
+                return self.cut(replying.exchange);
+            }
+            Err(error) => {
+                log::warn!("{}: the stream failed: {error}", replying.exchange.request.path());
+                return self.cut(replying.exchange);
+            }
+        };
+        if chunk.len() <= FLATTEN {
+            out.extend_from_slice(&chunk);
+        } else {
+            self.active.output.take(out);
+            self.active.output.push(chunk);
+        }
+        match next_pull(pull, self.shared.tick) {
+            Some(next) => {
+                replying.next = next;
+                replying.pulling = pulling;
+                self.active.phase = Phase::Reply(replying);
+            }
+            None => {
+                let Replying { exchange, from, .. } = *replying;
+                self.finish(exchange, from);
+            }
+        }
+    }
+
+    /// Tells the service about replies whose last byte the socket took.
+    #[inline]
+    pub(crate) fn settle_replies(&mut self) {
+        while let Some(first) = self.active.unsettled.front() {
+            if first.to > self.active.output.written {
+                return;
+            }
+            if let Some(done) = self.active.unsettled.pop_front() {
+                let bytes = done.to - done.from;
+                self.finished(done.exchange, End::Sent, bytes, done.begun);
+            }
+        }
+    }
+
+    /// Ends an exchange: the service is told, the box goes back.
+    pub(crate) fn finished(
+        &mut self,
+        mut exchange: Box<Exchange>,
+        end: End,
+        bytes: u64,
+        started: Tick,
+    ) {
+        if self.service.observes(&exchange) {
+            let status = exchange.response.status();
+            let ended = self.shared.now;
+            let started = self.shared.epoch.instant(started);
+            let outcome = Outcome { status, bytes, started, ended, end };
+            self.service.finish(&mut exchange, &outcome);
+        }
+        self.shared.buffers.keep(exchange);
+    }
+}

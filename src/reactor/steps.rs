@@ -1,0 +1,221 @@
+//! The service's answers, carried out.
+
+use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, sink_failed, stamp};
+use super::drive::{Driver, Verdict};
+use super::errand::{Errand, Work};
+use super::world::{Bits, World};
+use crate::http::{Exchange, Intake, Job, Pull, Service, Sink, Source, Status, Step};
+use std::io;
+use std::sync::Arc;
+
+/// Steps that a service may take for one call without waiting for anything. An
+/// honest one takes two or three.
+const STEPS_MAX: usize = 32;
+
+impl<S: Service, W: World> Driver<'_, S, W> {
+    /// A head is complete: the service has the word.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        let Phase::Head(mut exchange) = std::mem::take(&mut self.active.phase) else { return };
+        self.connection.requests += 1;
+        self.connection.bits.set(Bits::TOUCHED);
+        self.requests_left -= 1;
+        self.shared.stats.requests.add(1);
+        let last = self.connection.requests >= self.shared.config.requests_per_connection;
+        if last || self.shared.draining {
+            self.connection.http.close_after();
+        }
+        stamp(&mut exchange.request, self.connection.peer, self.id);
+        exchange.request.origin.now = Some(self.shared.now);
+        let step = self.service.begin(exchange);
+        self.step(step);
+    }
+
+    /// What the service asked for is done: it has the word again.
+    pub(crate) fn resume(&mut self, mut exchange: Box<Exchange>) {
+        exchange.request.origin.now = Some(self.shared.now);
+        let step = self.service.resume(exchange);
+        self.step(step);
+    }
+
+    /// The engine can't do what the service asked for: it is to answer with
+    /// this status, and the connection ends with the answer.
+    pub(crate) fn fail(&mut self, mut exchange: Box<Exchange>, status: Status) {
+        self.connection.http.close_after();
+        exchange.failed = Some(status);
+        self.resume(exchange);
+    }
+
+    #[inline]
+    fn step(&mut self, first: Step) {
+        let mut step = first;
+        for _ in 0..STEPS_MAX {
+            let next = match step {
+                Step::Respond(exchange) => return self.reply(exchange),
+                Step::Receive(exchange, intake) => self.receive(exchange, intake),
+                Step::Offload(exchange, job) => self.offload(exchange, job),
+                Step::Sleep(exchange, time) => {
+                    let until = self.shared.tick + time;
+                    self.active.phase = Phase::Sleep(exchange, until);
+                    return;
+                }
+            };
+            match next {
+                Some(exchange) => step = self.service.resume(exchange),
+                None => return,
+            }
+        }
+        log::error!("{}: the service goes round in circles", self.connection.peer);
+        self.die();
+    }
+
+    /// Begins to bring the content; the exchange comes back if there is
+    /// nothing to bring.
+    fn receive(&mut self, mut exchange: Box<Exchange>, intake: Intake) -> Option<Box<Exchange>> {
+        let (into, max) = match intake {
+            Intake::Buffer { max } => (Destination::Buffer, max),
+            Intake::Inline { sink, max } => (Destination::Inline(sink), max),
+            Intake::Blocking { sink, max } => {
+                (Destination::Blocking { sink: Some(sink), chunk: Vec::new() }, max)
+            }
+        };
+        if exchange.request.content_length.is_some_and(|length| length > max) {
+            self.connection.http.close_after();
+            exchange.failed = Some(Status::CONTENT_TOO_LARGE);
+            return Some(exchange);
+        }
+        let nothing = !exchange.request.has_body();
+        if nothing && matches!(into, Destination::Buffer) {
+            return Some(exchange);
+        }
+        if self.connection.http.expects_continue() {
+            self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
+        }
+        let exchange = Some(exchange);
+        let receiving = Receiving { exchange, into, taken: 0, max, complete: nothing };
+        self.active.phase = Phase::Receive(Box::new(receiving));
+        if nothing {
+            self.content_complete(); // a sink is finished even so
+        }
+        None
+    }
+
+    /// Hands a job and its exchange to a helper; the exchange comes back if
+    /// the queue is full.
+    fn offload(&mut self, exchange: Box<Exchange>, job: Job) -> Option<Box<Exchange>> {
+        let gone = Arc::clone(&exchange.gone);
+        match self.errand(Work::Job(exchange, job)) {
+            Ok(()) => {
+                self.active.phase = Phase::Away(gone);
+                None
+            }
+            Err(Work::Job(mut exchange, _)) if exchange.failed.is_none() => {
+                self.shared.stats.jobs_refused.add(1);
+                log::info!("{}: refused: the helpers' queue is full", self.connection.peer);
+                exchange.failed = Some(Status::SERVICE_UNAVAILABLE);
+                Some(exchange)
+            }
+            Err(_) => {
+                self.die();
+                None
+            }
+        }
+    }
+
+    /// Sends a helper on an errand.
+    ///
+    /// # Errors
+    /// The work, if the queue is full.
+    pub(crate) fn errand(&mut self, work: Work) -> Result<(), Work> {
+        let inbox = Arc::clone(&self.shared.inbox);
+        let errand = Errand { from: self.id, inbox, work };
+        self.world.submit(errand).map_err(|errand| errand.work)
+    }
+
+    /// Gives the filled chunk to the sink's helper, if the sink is here and the
+    /// chunk is full or the last; then, the end.
+    pub(crate) fn pass_chunk(&mut self) {
+        let Phase::Receive(receiving) = &mut self.active.phase else { return };
+        let complete = receiving.complete;
+        let Destination::Blocking { sink, chunk } = &mut receiving.into else { return };
+        let work = if chunk.len() >= CHUNK || (complete && !chunk.is_empty()) {
+            let Some(sink) = sink.take() else { return };
+            Work::Write(sink, std::mem::take(chunk))
+        } else if complete {
+            let Some(sink) = sink.take() else { return };
+            let Some(exchange) = receiving.exchange.take() else { return };
+            self.active.phase = Phase::Away(Arc::clone(&exchange.gone));
+            Work::Finish(sink, exchange)
+        } else {
+            return;
+        };
+        if self.errand(work).is_err() {
+            self.die(); // only when the pool is gone
+        }
+    }
+}
+
+/// What comes home from the helpers.
+impl<S: Service, W: World> Driver<'_, S, W> {
+    /// The exchange, its job done.
+    pub(crate) fn exchange_home(mut self, exchange: Box<Exchange>) -> Verdict {
+        if exchange.failed.is_some() {
+            self.connection.http.close_after();
+        }
+        self.resume(exchange);
+        self.drive()
+    }
+
+    /// A sink that has written its chunk, and the chunk's memory.
+    pub(crate) fn sink_home(
+        mut self,
+        sink: Box<dyn Sink>,
+        spare: Vec<u8>,
+        result: io::Result<()>,
+    ) -> Verdict {
+        if let Phase::Receive(receiving) = &mut self.active.phase {
+            if let Destination::Blocking { sink: place, chunk } = &mut receiving.into {
+                *place = Some(sink);
+                if chunk.capacity() == 0 {
+                    *chunk = spare;
+                }
+                match result {
+                    Ok(()) => self.pass_chunk(),
+                    Err(error) => self.intake_failed(sink_failed(&error)),
+                }
+            }
+        }
+        self.drive()
+    }
+
+    /// A source that has filled its chunk.
+    pub(crate) fn source_home(
+        mut self,
+        source: Box<dyn Source>,
+        chunk: Vec<u8>,
+        result: io::Result<Pull>,
+    ) -> Verdict {
+        self.pulled(Pulling::Blocking(source), chunk, result);
+        self.drive()
+    }
+
+    /// A source has something, or a file's next part is in memory.
+    pub(crate) fn woken(mut self) -> Verdict {
+        if let Phase::Reply(replying) = &mut self.active.phase {
+            replying.next = Next::Room;
+        }
+        if self.active.output.next_file().is_some() {
+            self.connection.bits.set(Bits::WRITABLE);
+        }
+        self.drive()
+    }
+
+    /// Has the next part of a file brought into memory; a wake follows.
+    pub(crate) fn warm(&mut self) {
+        if let Some(span) = self.active.output.next_file() {
+            if self.errand(Work::Warm(span)).is_err() {
+                self.die(); // only when the pool is gone
+            }
+        }
+    }
+}

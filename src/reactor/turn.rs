@@ -1,0 +1,407 @@
+//! One turn of the loop, in the order in which it happens.
+
+use super::accept::Accepting;
+use super::buffers::Buffers;
+use super::clock::{Epoch, Tick};
+use super::connection::{Connection, Life, Phase};
+use super::deadline::{Deadline, Why};
+use super::drain::Draining;
+use super::drive::{Driver, Shared, Verdict};
+use super::inbox::{Inbox, Parcel};
+use super::slots::{ConnectionId, Slots};
+use super::wheel::Wheel;
+use super::world::{Bits, Ready, Source, World};
+use crate::config::Config;
+use crate::error::Error;
+use crate::http::{End, Now, Outcome, Service, Switched};
+use crate::net::Socket;
+use crate::proto::Preamble;
+use crate::stats::Stats;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+/// Bytes read from one connection before the others have a turn, and the size
+/// of the one buffer that all reads go through.
+const READ_PER_TURN: usize = 64 * 1024;
+
+/// The loop: a service, its clients, and the world they live in.
+pub struct Reactor<S: Service, W: World> {
+    pub(crate) service: S,
+    pub(crate) world: W,
+    pub(crate) shared: Shared,
+    pub(crate) slots: Slots<Connection<W::Socket>>,
+    pub(crate) wheel: Wheel,
+    /// Connections that could go on, in order of arrival.
+    pub(crate) run: VecDeque<u32>,
+    /// Slots to be freed at the end of the turn.
+    pub(crate) dead: Vec<u32>,
+    pub(crate) accepting: Accepting,
+    pub(crate) leaving: Draining,
+    service_due: Option<Tick>,
+    /// When the wall clock is read again, and the wheel told the time.
+    wall_due: Tick,
+    advance_due: Tick,
+    inbox_rang: bool,
+    // Kept between turns for their memory.
+    ready: Vec<Ready>,
+    due: Vec<u32>,
+    parcels: Vec<Parcel>,
+}
+
+impl<S: Service, W: World> Reactor<S, W> {
+    /// A loop without clients. `inbox` must ring a bell that ends the world's
+    /// poll with [`Source::Inbox`].
+    pub fn new(
+        service: S,
+        mut world: W,
+        config: Config,
+        inbox: Arc<Inbox>,
+        stats: Arc<Stats>,
+    ) -> Reactor<S, W> {
+        let now = Now { instant: world.now(), wall: world.wall() };
+        let accepting = Accepting::new(world.listeners());
+        let shared = Shared {
+            preamble: Preamble::new(config.server_name.as_deref()),
+            scratch: vec![0; READ_PER_TURN],
+            out: Vec::with_capacity(8 * 1024),
+            buffers: Buffers::new(config.buffers_max, &inbox),
+            now,
+            tick: Tick::ZERO,
+            epoch: Epoch::new(now.instant),
+            wall_secs: 0,
+            inbox,
+            stats,
+            draining: false,
+            config,
+        };
+        Reactor {
+            service,
+            world,
+            shared,
+            slots: Slots::new(),
+            wheel: Wheel::new(),
+            run: VecDeque::new(),
+            dead: Vec::new(),
+            accepting,
+            leaving: Draining::default(),
+            service_due: None,
+            wall_due: Tick::ZERO,
+            advance_due: Tick::ZERO,
+            inbox_rang: false,
+            ready: Vec::with_capacity(1024),
+            due: Vec::new(),
+            parcels: Vec::new(),
+        }
+    }
+
+    /// One turn: waits until something happens, `max_wait` at most (`None`: as
+    /// long as it takes), and deals with it. `false`: a drain or stop is over,
+    /// and there is nothing left to do.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the poll itself fails.
+    pub fn turn(&mut self, max_wait: Option<Duration>) -> Result<bool, Error> {
+        let wait = self.wait(max_wait);
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.clear();
+        self.world.poll(wait, &mut ready).map_err(Error::io("waiting for events"))?;
+        // 1 now
+        self.set_now();
+        // 2 events
+        for event in &ready {
+            self.note(*event);
+        }
+        self.ready = ready;
+        // 3 inbox
+        if std::mem::take(&mut self.inbox_rang) {
+            self.open_inbox();
+        }
+        // 4 run
+        for _ in 0..self.run.len() {
+            let Some(slot) = self.run.pop_front() else { break };
+            self.drive(slot);
+        }
+        // 5 timers
+        self.expire();
+        // 6 accept
+        if self.accepting.is_pending() {
+            self.accept();
+        }
+        if self.shared.draining {
+            self.sweep();
+        }
+        // 7 reap
+        self.reap();
+        let due = self.service.idle(self.shared.now);
+        self.service_due = due.map(|due| self.shared.epoch.tick(due));
+        self.shared.stats.turns.add(1);
+        self.shared.stats.buffers.set(self.shared.buffers.lent() as u64);
+        #[cfg(debug_assertions)]
+        self.check();
+        Ok(!self.is_over())
+    }
+
+    /// When the loop wants to be turned next even if nothing happens; `None`:
+    /// no deadline is running. For loops of others, together with the poll's
+    /// descriptor.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.next_tick().map(|tick| self.shared.epoch.instant(tick))
+    }
+
+    fn next_tick(&self) -> Option<Tick> {
+        let ticks =
+            [self.wheel.next_deadline(), self.accepting.retry_at(), self.leaving.deadline()];
+        ticks.into_iter().chain([self.service_due]).flatten().min()
+    }
+
+    /// The application.
+    pub fn service(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    /// The world outside, to look at.
+    pub fn world_ref(&self) -> &W {
+        &self.world
+    }
+
+    /// The world outside.
+    pub fn world(&mut self) -> &mut W {
+        &mut self.world
+    }
+
+    /// Connections that are open.
+    pub fn connections(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Bytes that connections hold as buffers.
+    pub fn buffers_lent(&self) -> usize {
+        self.shared.buffers.lent()
+    }
+
+    fn wait(&mut self, max_wait: Option<Duration>) -> Option<Duration> {
+        if !self.run.is_empty() || self.accepting.is_able() || self.leaving.is_sweeping() {
+            return Some(Duration::ZERO);
+        }
+        let Some(next) = self.next_tick() else { return max_wait };
+        // The clock was last read when this turn's predecessor began. That is
+        // near enough for a deadline that is far off; a close one asks again.
+        let mut left = next.since(self.shared.tick);
+        if left < CLOSE {
+            self.set_now();
+            left = next.since(self.shared.tick);
+        }
+        Some(max_wait.map_or(left, |max| left.min(max)))
+    }
+
+    fn set_now(&mut self) {
+        let shared = &mut self.shared;
+        shared.now.instant = self.world.now();
+        shared.tick = shared.epoch.tick(shared.now.instant);
+        if shared.tick >= self.wall_due {
+            self.wall_due = shared.tick + WALL_KEPT;
+            shared.now.wall = self.world.wall();
+            let since = shared.now.wall.duration_since(UNIX_EPOCH);
+            shared.wall_secs = since.map_or(0, |since| since.as_secs());
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, event: Ready) {
+        match event.source {
+            Source::Slot(slot) => {
+                if let Some(connection) = self.slots.get_mut(slot) {
+                    connection.bits.set(event.bits);
+                    self.enqueue(slot);
+                }
+            }
+            Source::Listener(listener) => self.accepting.note(listener),
+            Source::Inbox => self.inbox_rang = true,
+        }
+    }
+
+    /// Puts a connection on the run queue, once.
+    #[inline]
+    pub(crate) fn enqueue(&mut self, slot: u32) {
+        if let Some(connection) = self.slots.get_mut(slot) {
+            if !connection.bits.has(Bits::QUEUED) {
+                connection.bits.set(Bits::QUEUED);
+                self.run.push_back(slot);
+            }
+        }
+    }
+
+    #[inline]
+    fn drive(&mut self, slot: u32) {
+        if let Some(connection) = self.slots.get_mut(slot) {
+            connection.bits.clear(Bits::QUEUED);
+            self.with(slot, |driver| driver.drive());
+        }
+    }
+
+    /// Lets a driver do something with a connection, and does what it says then.
+    #[inline]
+    pub(crate) fn with(&mut self, slot: u32, what: impl FnOnce(Driver<'_, S, W>) -> Verdict) {
+        let Some(id) = self.slots.id(slot) else { return };
+        let Some(connection) = self.slots.get_mut(slot) else { return };
+        if connection.life == Life::Dead {
+            return; // it waits to be reaped
+        }
+        let Reactor { service, world, shared, .. } = self;
+        let verdict = what(Driver::new(service, world, shared, connection, id));
+        let (life, bits) = (connection.life, &mut connection.bits);
+        if life == Life::Dead {
+            self.dead.push(slot);
+            return;
+        }
+        if connection.active.is_none() && !bits.has(Bits::LISTED) {
+            bits.set(Bits::LISTED);
+            self.slots.idle_push(slot);
+        }
+        match verdict.deadline {
+            Deadline::At(at, why) => {
+                self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull))
+            }
+            Deadline::None(_) => {}
+        }
+        if verdict.again {
+            self.enqueue(slot);
+        }
+    }
+
+    /// Delivers what came home.
+    fn open_inbox(&mut self) {
+        let mut parcels = std::mem::take(&mut self.parcels);
+        self.shared.inbox.swap(&mut parcels);
+        for parcel in parcels.drain(..) {
+            self.deliver(parcel);
+        }
+        self.parcels = parcels;
+    }
+
+    fn deliver(&mut self, parcel: Parcel) {
+        match parcel {
+            Parcel::Exchange(id, exchange) => match self.slots.by_id(id) {
+                Some(connection) if connection.is_away() => {
+                    self.with(id.slot, |driver| driver.exchange_home(exchange));
+                }
+                _ => self.stray(exchange),
+            },
+            Parcel::Sink(id, sink, chunk, result) if self.slots.by_id(id).is_some() => {
+                self.with(id.slot, |driver| driver.sink_home(sink, chunk, result));
+            }
+            Parcel::Source(id, source, chunk, result) if self.slots.by_id(id).is_some() => {
+                self.with(id.slot, |driver| driver.source_home(source, chunk, result));
+            }
+            Parcel::Wake(id) if self.slots.by_id(id).is_some() => {
+                self.with(id.slot, |driver| driver.woken());
+            }
+            Parcel::Command(command) => self.obey(command),
+            // The connection is gone: its sink or source is dropped here.
+            Parcel::Sink(..) | Parcel::Source(..) | Parcel::Wake(_) => {}
+        }
+    }
+
+    /// An exchange whose connection has ended meanwhile.
+    fn stray(&mut self, mut exchange: Box<crate::http::Exchange>) {
+        self.shared.stats.strays.add(1);
+        if self.service.observes(&exchange) {
+            let ended = self.shared.now;
+            let outcome = Outcome {
+                status: exchange.response.status(),
+                bytes: 0,
+                started: exchange.request.now().instant,
+                ended,
+                end: End::Abandoned,
+            };
+            self.service.finish(&mut exchange, &outcome);
+        }
+        self.shared.buffers.keep(exchange);
+    }
+
+    fn expire(&mut self) {
+        let now = self.shared.tick;
+        if now >= self.advance_due {
+            self.wheel.advance(now);
+            self.advance_due = now + ADVANCE_EVERY;
+        }
+        let mut due = std::mem::take(&mut self.due);
+        if self.wheel.next_deadline().is_some_and(|next| next <= now) {
+            self.wheel.expire(now, &mut due);
+        }
+        for slot in due.drain(..) {
+            self.with(slot, |driver| driver.expire());
+        }
+        self.due = due;
+        while let Some(slot) = self.shared.buffers.next_waiting() {
+            self.enqueue(slot);
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Some(slot) = self.dead.pop() {
+            self.wheel.disarm(slot);
+            let Some(mut connection) = self.slots.remove(slot) else { continue };
+            let Some(mut active) = connection.active.take() else { continue };
+            let Some(takeover) = active.takeover.take() else { continue };
+            self.world.deregister(&mut connection.socket);
+            let unread = std::mem::take(&mut active.input);
+            match connection.socket.into_fd() {
+                Some(socket) => takeover(Switched { socket, unread }),
+                None => log::warn!("{}: this transport can't be handed over", connection.peer),
+            }
+        }
+        self.shared.stats.open.set(self.slots.len() as u64);
+    }
+
+    /// The invariants between turns: every occupied slot is on the run queue,
+    /// has an armed deadline no later than its true one, or a named reason to
+    /// have none.
+    #[cfg(any(debug_assertions, test))]
+    pub(crate) fn check(&self) {
+        for (slot, connection) in self.slots.iter() {
+            assert!(connection.life != Life::Dead, "slot {slot} is dead and not reaped");
+            let active = connection.active.as_deref();
+            let config = &self.shared.config;
+            if let Deadline::At(at, why) = connection.deadline(active, config, self.shared.draining)
+            {
+                let filed = self.wheel.filed_at(slot);
+                let slack = Duration::from_millis(101); // one tick of the coarse level
+                assert!(
+                    filed.is_some_and(|filed| filed <= at + slack)
+                        || connection.bits.has(Bits::QUEUED)
+                        || self.leaving.is_sweeping(),
+                    "slot {slot}: {why:?} at {at:?}, filed at {filed:?}"
+                );
+            }
+        }
+    }
+}
+
+/// A deadline closer than this is worth another look at the clock.
+const CLOSE: Duration = Duration::from_millis(20);
+/// How old the wall clock's reading may be: it is for dates, which show seconds.
+const WALL_KEPT: Duration = Duration::from_millis(10);
+/// How far the wheel may lag behind when nothing is due; little beside a lap.
+const ADVANCE_EVERY: Duration = Duration::from_millis(20);
+
+impl<K> Connection<K> {
+    /// Whether a helper has its exchange.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.active.as_deref().map(|active| &active.phase), Some(Phase::Away(_)))
+    }
+}
+
+impl<S: Service, W: World> std::fmt::Debug for Reactor<S, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reactor({} connections)", self.slots.len())
+    }
+}
+
+impl ConnectionId {
+    /// As a number for people: no two connections of a reactor have the same.
+    pub(crate) fn number(self) -> u64 {
+        u64::from(self)
+    }
+}

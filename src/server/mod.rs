@@ -1,0 +1,259 @@
+//! The builder: listeners, a loop, its helpers, and the handle that ends it.
+//!
+//! ```no_run
+//! use onepoll::http::*;
+//! # struct Silent;
+//! # impl Service for Silent {
+//! #     fn begin(&mut self, exchange: Box<Exchange>) -> Step { Step::Respond(exchange) }
+//! #     fn resume(&mut self, exchange: Box<Exchange>) -> Step { Step::Respond(exchange) }
+//! # }
+//! use onepoll::Server;
+//! Server::bind("127.0.0.1:8080")?.run(Silent)?;
+//! # Ok::<(), onepoll::Error>(())
+//! ```
+
+mod handle;
+mod world;
+
+pub use handle::{Background, Handle};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::helper::{Pool, Settings};
+use crate::http::Service;
+use crate::net::Listener;
+use crate::reactor::Reactor;
+use crate::stats::Stats;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use world::RealWorld;
+
+/// Descriptors kept for everything that is not a client's socket: listeners,
+/// poll, waker, log files, and files being opened.
+const DESCRIPTORS_KEPT: usize = 64;
+/// How long a helper thread without work stays.
+const HELPER_IDLE: Duration = Duration::from_secs(10);
+
+/// Addresses to listen on and limits to keep: a server that is not running yet.
+///
+/// Its sockets listen from [`bind`](Server::bind) on, so clients that come
+/// before [`run`](Server::run) wait in the kernel's queue.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<Listener>,
+    config: Config,
+}
+
+impl Server {
+    /// Listens on an address: `"127.0.0.1:8080"`, `"[::]:80"`, `("localhost", 0)`.
+    /// Port 0 lets the system choose: see [`local_addr`](Server::local_addr). A
+    /// name is looked up here, which may take a while, and its first address
+    /// that can be listened on is used.
+    ///
+    /// # Errors
+    /// [`Error::Listen`], naming the address.
+    pub fn bind(address: impl ToSocketAddrs + std::fmt::Debug) -> Result<Server, Error> {
+        Server { listeners: Vec::new(), config: Config::default() }.and_bind(address)
+    }
+
+    /// Listens on one more address.
+    ///
+    /// # Errors
+    /// As [`bind`](Server::bind).
+    pub fn and_bind(
+        mut self,
+        address: impl ToSocketAddrs + std::fmt::Debug,
+    ) -> Result<Server, Error> {
+        let shown = format!("{address:?}").replace('"', "");
+        let failed = |source| Error::Listen { address: shown.clone(), source };
+        let mut last = std::io::ErrorKind::AddrNotAvailable.into();
+        for address in address.to_socket_addrs().map_err(failed)? {
+            match Listener::bind(address) {
+                Ok(listener) => {
+                    self.listeners.push(listener);
+                    return Ok(self);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(failed(last))
+    }
+
+    /// With these limits and times instead of the defaults.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Server {
+        self.config = config;
+        self
+    }
+
+    /// Where the first listener listens.
+    ///
+    /// # Errors
+    /// [`Error::Io`] as the system says.
+    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+        let first = self.listeners.first().ok_or_else(|| {
+            Error::io("asking for the local address")(std::io::ErrorKind::NotFound.into())
+        })?;
+        first.local_addr().map_err(Error::io("asking for the local address"))
+    }
+
+    /// Where all listeners listen.
+    pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok())
+    }
+
+    /// Serves until somebody ends it: see [`Handle`].
+    ///
+    /// # Errors
+    /// As [`start`](Server::start), and [`Error::Io`] if the poll fails.
+    pub fn run<S: Service>(self, service: S) -> Result<(), Error> {
+        self.start(service)?.run()
+    }
+
+    /// Makes everything ready and hands the loop over, for those who turn it
+    /// themselves.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for limits that make no sense, [`Error::Route`] for
+    /// routes that conflict, [`Error::Io`] if the system refuses a poll, a
+    /// waker or the first helper thread.
+    pub fn start<S: Service>(self, mut service: S) -> Result<Running<S>, Error> {
+        let Server { listeners, mut config } = self;
+        config.check()?;
+        service.prepare()?;
+        config.connections_max = config.connections_max.min(descriptors_for_clients());
+        let pool = Pool::new(Settings {
+            min: config.helpers_min,
+            max: config.helpers_max,
+            queue: config.helper_queue,
+            idle: HELPER_IDLE,
+            name: "onepoll-helper".to_owned(),
+        });
+        let pool = Arc::new(pool.map_err(Error::io("starting a helper thread"))?);
+        let join_limit = config.join_limit;
+        let (world, inbox) = RealWorld::new(listeners, Arc::clone(&pool))?;
+        let stats = Arc::new(Stats::default());
+        let handle = Handle::new(Arc::clone(&inbox), Arc::clone(&stats));
+        let reactor = Reactor::new(service, world, config, inbox, stats);
+        Ok(Running { reactor, handle, pool, join_limit })
+    }
+
+    /// Serves on a thread of its own. The application is made there, by the
+    /// factory, because it need not be `Send`.
+    ///
+    /// # Errors
+    /// As [`start`](Server::start), or if the thread can't be started.
+    pub fn spawn<S, F>(self, factory: F) -> Result<Background, Error>
+    where
+        S: Service,
+        F: FnOnce() -> S + Send + 'static,
+    {
+        let address = self.local_addr()?;
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("onepoll".to_owned())
+            .spawn(move || {
+                let mut running = match self.start(factory()) {
+                    Ok(running) => running,
+                    Err(error) => {
+                        let _ = send.send(Err(error));
+                        return Ok(());
+                    }
+                };
+                let _ = send.send(Ok(running.handle()));
+                running.run_on()
+            })
+            .map_err(Error::io("starting the server's thread"))?;
+        match receive.recv() {
+            Ok(Ok(handle)) => Ok(Background::new(thread, handle, address)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                Err(Error::io("starting the server's thread")(std::io::Error::other("it panicked")))
+            }
+        }
+    }
+}
+
+/// A server that is ready: turn it, or let it run.
+#[derive(Debug)]
+pub struct Running<S: Service> {
+    reactor: Reactor<S, RealWorld>,
+    handle: Handle,
+    pool: Arc<Pool>,
+    join_limit: Duration,
+}
+
+impl<S: Service> Running<S> {
+    /// One turn of the loop: waits until something happens, `max_wait` at most,
+    /// and deals with it. `false`: it is over.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the poll fails.
+    pub fn turn(&mut self, max_wait: Option<Duration>) -> Result<bool, Error> {
+        self.reactor.turn(max_wait)
+    }
+
+    /// Turns until a [`Handle`] ends it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the poll fails.
+    pub fn run(mut self) -> Result<(), Error> {
+        self.run_on()
+    }
+
+    fn run_on(&mut self) -> Result<(), Error> {
+        while self.reactor.turn(None)? {}
+        Ok(())
+    }
+
+    /// A handle to end it with, from any thread.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// When [`turn`](Running::turn) should be called even if the descriptor
+    /// says nothing; `None`: no deadline is running.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.reactor.next_deadline()
+    }
+
+    /// The application.
+    pub fn service(&mut self) -> &mut S {
+        self.reactor.service()
+    }
+}
+
+/// The poll's descriptor: readable when a turn has something to do.
+impl<S: Service> AsFd for Running<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reactor.world_ref().as_fd()
+    }
+}
+
+impl<S: Service> Drop for Running<S> {
+    fn drop(&mut self) {
+        let left = self.pool.shutdown(self.join_limit);
+        if left > 0 {
+            log::warn!("{left} helper threads did not end in {:?}; left alone", self.join_limit);
+        }
+    }
+}
+
+/// Raises the soft descriptor limit to the hard one; how many clients that is
+/// room for.
+fn descriptors_for_clients() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            log::debug!("the descriptor limit stays as it is: {error}");
+        }
+    }
+    let descriptors = getrlimit(Resource::Nofile).current;
+    descriptors.map_or(usize::MAX, |n| {
+        usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(DESCRIPTORS_KEPT).max(1)
+    })
+}

@@ -1,0 +1,62 @@
+//! Counters of one reactor: written by its thread alone, read by any.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that one thread changes and any thread reads.
+///
+/// The writer loads and stores, both relaxed: with one writer nothing is lost,
+/// and it costs no locked instruction.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// The value as of about now.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.value().wrapping_add(n), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+}
+
+/// What a reactor has done since it began.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Turns of the loop.
+    pub turns: Counter,
+    /// Connections accepted.
+    pub accepted: Counter,
+    /// Connections open now.
+    pub open: Counter,
+    /// Connections refused for want of a slot.
+    pub refused: Counter,
+    /// Failed accepts, such as for want of descriptors.
+    pub accept_errors: Counter,
+    /// Requests whose head was read.
+    pub requests: Counter,
+    /// Replies to faults: what never reached the application.
+    pub faults: Counter,
+    /// Bytes read from clients.
+    pub bytes_in: Counter,
+    /// Bytes that sockets took.
+    pub bytes_out: Counter,
+    /// Connections ended by a deadline.
+    pub timeouts: Counter,
+    /// Connections cut within a reply.
+    pub cuts: Counter,
+    /// Idle connections closed to make room.
+    pub shed: Counter,
+    /// Jobs that found the helpers' queue full.
+    pub jobs_refused: Counter,
+    /// Bytes lent to connections as buffers now.
+    pub buffers: Counter,
+    /// Exchanges that came home after their connection had ended.
+    pub strays: Counter,
+}
