@@ -11,7 +11,7 @@
 
 use onepoll::Limits;
 use onepoll::http::Request;
-use onepoll::proto::head::Head;
+use onepoll::proto::Head;
 use std::hint::black_box;
 use std::time::Instant;
 

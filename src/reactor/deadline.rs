@@ -6,9 +6,9 @@
 //! nothing can be forgotten: every slot has a deadline, or one of the named
 //! reasons to have none, and debug builds check that after every turn.
 
+use super::clock::Tick;
 use super::connection::{Active, Connection, Life, Next, Phase};
 use crate::config::Config;
-use std::time::Instant;
 
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) enum Why {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deadline {
     /// Then, for that reason.
-    At(Instant, Why),
+    At(Tick, Why),
     /// Never by itself: something else is sure to come first.
     None(NoDeadline),
 }

@@ -194,8 +194,8 @@ fn the_folder_is_the_same_when_its_name_is_not() {
 #[test]
 fn permissions_are_reported_as_such() {
     let tree = Tree::new();
-    fs::set_permissions(tree.0.join("in/index.html"), PermissionsExt::from_mode(0)).unwrap();
-    fs::set_permissions(tree.0.join("in/a"), PermissionsExt::from_mode(0)).unwrap();
+    fs::set_permissions(tree.0.join("in/index.html"), PermissionsExt::from_mode(0o000)).unwrap();
+    fs::set_permissions(tree.0.join("in/a"), PermissionsExt::from_mode(0o000)).unwrap();
     for jail in tree.jails(Links::Refuse) {
         assert!(matches!(jail.classify(Errno::ACCESS), OpenError::Denied));
         // The superuser is not stopped by permissions.

@@ -50,10 +50,10 @@ impl Drop for Folder {
 /// A request as the router leaves it: mounted at `/`, the rest decoded.
 fn request(method: Method, target: &str, rest: &str) -> Request {
     let mut request = Request::new(method, target);
-    let names: Arc<[Box<str>]> = Arc::new(["path".into()]);
+    let names: Arc<Vec<Box<str>>> = Arc::new(vec!["path".into()]);
     let mut params = Params::new();
-    params.name(&names);
-    params.push(rest);
+    params.name(&names, 0);
+    params.push(|text| text.push_str(rest));
     request.params = params;
     request
 }
