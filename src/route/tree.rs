@@ -22,7 +22,7 @@
 use super::decode::decode;
 use super::pattern::{CAPTURES_MAX, Segment, Shape};
 use super::regex::Regex;
-use super::scan::{MIX, Path, WORD};
+use super::scan::{EXACT, Key, Path};
 
 /// Patterns, merged where they begin alike. Each ends in a numbered leaf.
 #[derive(Clone, Debug)]
@@ -61,9 +61,9 @@ enum Ways {
 }
 
 /// A literal segment that leads from one node to another.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Edge {
-    key: u64,
+    key: Key,
     /// The node it comes from and the length of its text.
     place: u64,
     /// Zero, the root, is nobody's child: then this slot is free.
@@ -157,10 +157,10 @@ impl<'p, 's, A: FnMut(u32) -> Option<u32>> Search<'p, 's, A> {
     }
 }
 
-/// Spreads the bits of keys over the table; odd and without a pattern.
-const SPREAD: u64 = 0xd6e8_feb8_6659_fd93;
 /// The smallest table of edges. A power of two, like all its sizes.
 const EDGES_MIN: usize = 16;
+/// A free slot; its place is nobody's.
+const UNUSED: Edge = Edge { key: Key::EMPTY, place: u64::MAX, child: 0, text: 0 };
 /// One slot of so many is taken at most: a second probe is then rare, and it
 /// costs more than memory does, since no processor foresees it.
 const FREE: usize = 4;
@@ -169,7 +169,7 @@ impl Tree {
     pub(crate) fn new() -> Tree {
         Tree {
             nodes: vec![Node::default()],
-            edges: vec![Edge::default(); EDGES_MIN],
+            edges: vec![UNUSED; EDGES_MIN],
             shift: u64::BITS - EDGES_MIN.trailing_zeros(),
             edge_count: 0,
             literals: String::new(),
@@ -294,34 +294,48 @@ impl Tree {
 
     /// The literal edge for the segment at `at`: where it leads, and where the
     /// segment ends.
-    #[inline]
+    #[inline(always)] // the innermost step, with two callers
     fn edge(&self, id: u32, at: u32, path: &Path<'_>) -> Option<(u32, u32)> {
         let (end, key) = path.key(at);
-        let place = u64::from(id) << 32 | u64::from(end - at);
-        let mut slot = self.slot(place, key);
+        let place = place(id, end - at);
+        let slot = self.slot(place, key);
+        let edge = self.edges.get(slot)?;
+        if edge.key == key && edge.place == place && end - at <= EXACT {
+            return Some((edge.child, end));
+        }
+        if edge.child == 0 {
+            return None;
+        }
+        Some((self.probe(slot, place, key, path.slice(at, end))?, end))
+    }
+
+    /// The same, from a slot where it isn't simply there.
+    #[inline(never)] // rare, and its registers are needed
+    fn probe(&self, mut slot: usize, place: u64, key: Key, text: &str) -> Option<u32> {
         loop {
             let edge = self.edges.get(slot)?;
-            if edge.key == key && edge.place == place && edge.child != 0 {
-                if end - at <= WORD || self.literal(edge) == path.slice(at, end) {
-                    return Some((edge.child, end));
-                }
-            }
             if edge.child == 0 {
                 return None; // there is always a free slot, so the loop ends
+            }
+            let start = edge.text as usize;
+            let literal = || self.literals.get(start..start + text.len());
+            if edge.key == key && edge.place == place && literal() == Some(text) {
+                return Some(edge.child);
             }
             slot = (slot + 1) & (self.edges.len() - 1);
         }
     }
 
     #[inline]
-    fn slot(&self, place: u64, key: u64) -> usize {
-        ((key.wrapping_mul(SPREAD) ^ place.wrapping_mul(MIX)) >> self.shift) as usize
+    fn slot(&self, place: u64, key: Key) -> usize {
+        (key.hash(place) >> self.shift) as usize
     }
+}
 
-    fn literal(&self, edge: &Edge) -> &str {
-        let (start, len) = (edge.text as usize, edge.place as u32 as usize);
-        self.literals.get(start..start + len).unwrap_or("")
-    }
+/// Where a literal of this length starts.
+#[inline]
+fn place(id: u32, len: u32) -> u64 {
+    u64::from(id) << 32 | u64::from(len)
 }
 
 impl Node {
@@ -445,14 +459,14 @@ impl Tree {
             return child;
         }
         if FREE * (self.edge_count + 1) > self.edges.len() {
-            let bigger = vec![Edge::default(); 2 * self.edges.len()];
+            let bigger = vec![UNUSED; 2 * self.edges.len()];
             self.shift -= 1;
             for edge in std::mem::replace(&mut self.edges, bigger) {
                 self.file(edge);
             }
         }
         let (len, key) = path.key(0);
-        let place = u64::from(id) << 32 | u64::from(len);
+        let place = place(id, len);
         let child = self.nodes.len() as u32;
         let start = self.literals.len() as u32;
         self.literals.push_str(text);
