@@ -29,23 +29,41 @@ const TOP: u64 = each(0x80);
 /// Bytes looked at together where long runs are usual.
 const RUN: usize = 32;
 
-/// The first position from `at` on whose byte can't stand in a field value, or
-/// is a tab (which can); else the length. (RFC 9110 section 5.5)
+/// The first position from `at` on whose byte can't stand in a field value;
+/// else the length. (RFC 9110 section 5.5.) Tabs are stops as well, and `~`
+/// behind 0xff may be one: allowed bytes that are rare.
 #[inline(always)]
-pub(crate) fn value(bytes: &[u8], mut at: usize) -> usize {
-    // Whether there is any in 32 bytes needs no position, so that compilers
-    // turn this into vector code where there is some.
-    while let Some(run) = bytes.get(at..).and_then(|rest| rest.first_chunk::<RUN>()) {
-        if run.iter().fold(false, |any, &b| any | (b < b' ') | (b == 0x7f)) {
-            break;
-        }
-        at += RUN;
-    }
-    scan(bytes, at, |word| {
+pub(crate) fn value(bytes: &[u8], at: usize) -> usize {
+    let stops = |word: u64| {
         let control = word.wrapping_sub(each(b' '));
-        let delete = (word ^ each(0x7f)).wrapping_sub(each(1));
+        let delete = word.wrapping_add(each(1)); // 0x7f + 1 has its top bit set
         (control | delete) & !word & TOP
-    })
+    };
+    let mut rest = bytes.get(at..).unwrap_or(&[]);
+    while let Some((run, tail)) = rest.split_first_chunk::<RUN>() {
+        // Whether there is any stop in a run needs no position, so compilers
+        // make vector code of this. It also says yes to 0x80 and up.
+        if run.iter().fold(false, |any, b| any | ((b.wrapping_add(1) as i8) <= b' ' as i8)) {
+            let before = bytes.len() - rest.len();
+            if let Some(found) = within(run, stops) {
+                return before + found;
+            }
+        }
+        rest = tail;
+    }
+    scan(bytes, bytes.len() - rest.len(), stops)
+}
+
+/// The first stop within a run.
+#[inline(always)]
+fn within(run: &[u8; RUN], stops: impl Fn(u64) -> u64) -> Option<usize> {
+    for (i, lanes) in run.as_chunks::<8>().0.iter().enumerate() {
+        let found = stops(u64::from_le_bytes(*lanes));
+        if found != 0 {
+            return Some(8 * i + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    None
 }
 
 /// The first position from `at` on whose byte can't stand in a request target,
@@ -54,7 +72,7 @@ pub(crate) fn value(bytes: &[u8], mut at: usize) -> usize {
 pub(crate) fn target(bytes: &[u8], at: usize) -> usize {
     scan(bytes, at, |word| {
         let blank = word.wrapping_sub(each(b'!'));
-        let delete = (word ^ each(0x7f)).wrapping_sub(each(1));
+        let delete = word.wrapping_add(each(1));
         let hash = (word ^ each(b'#')).wrapping_sub(each(1));
         let query = (word ^ each(b'?')).wrapping_sub(each(1));
         let percent = (word ^ each(b'%')).wrapping_sub(each(1));
@@ -63,47 +81,60 @@ pub(crate) fn target(bytes: &[u8], at: usize) -> usize {
     })
 }
 
-/// The first position from `at` on whose byte is no letter, digit, `-` or `.`;
-/// else the length. Names of fields and of hosts are made of these, nearly all.
+/// The first position from `at` on whose byte is no letter and no `-`; else the
+/// length. Nearly all field names are made of these.
 #[inline(always)]
 pub(crate) fn name(bytes: &[u8], at: usize) -> usize {
     scan(bytes, at, |word| {
-        // Seven bits per lane: additions below carry into the top bit only.
-        let low = word & !TOP;
-        let folded = low | each(0x20);
-        let letter = (folded + each(0x80 - b'a')) ^ (folded + each(0x80 - b'{'));
-        let mark = (low + each(0x80 - b'-')) ^ (low + each(0x80 - b':')); // - . / 0..9
-        let slash = (low ^ each(b'/')) + each(0x7f); // top bit clear for `/`
-        (!(letter | (mark & slash)) | word) & TOP
+        // Sums stay in their lane below 0x80, and a byte from there on is a stop.
+        let other = (word ^ each(b'-')).wrapping_add(each(0x7f)); // top clear for `-`
+        (!letters(word) & other | word) & TOP
     })
 }
 
+/// The first position from `at` on whose byte is no letter, digit, `-` or `.`;
+/// else the length. Nearly all host names are made of these.
 #[inline(always)]
-fn scan(bytes: &[u8], mut at: usize, stops: impl Fn(u64) -> u64) -> usize {
-    while let Some(lanes) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+pub(crate) fn host(bytes: &[u8], at: usize) -> usize {
+    scan(bytes, at, |word| {
+        let mark = word.wrapping_add(each(0x80 - b'-')) ^ word.wrapping_add(each(0x80 - b':'));
+        let slash = (word ^ each(b'/')).wrapping_add(each(0x7f)); // `-` to `9` has one `/`
+        (!(letters(word) | (mark & slash)) | word) & TOP
+    })
+}
+
+/// The top bit set in lanes that are letters, as long as no lane is 0x80 or up.
+#[inline(always)]
+fn letters(word: u64) -> u64 {
+    let folded = word | each(0x20);
+    folded.wrapping_add(each(0x80 - b'a')) ^ folded.wrapping_add(each(0x80 - b'{'))
+}
+
+#[inline(always)]
+fn scan(bytes: &[u8], at: usize, stops: impl Fn(u64) -> u64) -> usize {
+    let len = bytes.len();
+    let mut rest = bytes.get(at..).unwrap_or(&[]);
+    while let Some((lanes, tail)) = rest.split_first_chunk::<8>() {
         let found = stops(u64::from_le_bytes(*lanes));
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return len - rest.len() + (found.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        rest = tail;
     }
-    let len = bytes.len();
-    let left = len.saturating_sub(at);
-    if left == 0 {
+    if rest.is_empty() {
         return len;
     }
     let word = match bytes.last_chunk::<8>() {
-        Some(lanes) => u64::from_le_bytes(*lanes) >> (8 * (8 - left)),
-        None => short(bytes, at),
+        Some(lanes) => u64::from_le_bytes(*lanes) >> (64 - 8 * rest.len()),
+        None => short(rest),
     };
     // Lanes beyond the end are zero, and zero is a stop in every class.
-    len.min(at + (stops(word).trailing_zeros() / 8) as usize)
+    len.min(len - rest.len() + (stops(word).trailing_zeros() / 8) as usize)
 }
 
-/// The bytes from `at` on of a slice shorter than a word.
+/// What is left of a slice that is shorter than a word.
 #[cold]
-fn short(bytes: &[u8], at: usize) -> u64 {
-    let rest = bytes.get(at..).unwrap_or(&[]);
+fn short(rest: &[u8]) -> u64 {
     rest.iter().rev().fold(0, |word, &b| (word << 8) | u64::from(b))
 }
 
@@ -118,6 +149,9 @@ mod tests {
         for len in [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 40, 41, 47] {
             for place in 0..len {
                 for byte in 0..=255u8 {
+                    if byte == 0xff {
+                        continue; // allowed to make the next lane a stop
+                    }
                     let mut bytes = vec![filler; len];
                     bytes[place] = byte;
                     if let Some(next) = bytes.get_mut(place + 1) {
@@ -136,7 +170,7 @@ mod tests {
     #[test]
     fn value_stops_at_what_no_value_holds_and_tabs() {
         compare(value, b'x', |b| !is(b, VALUE) || b == b'\t');
-        compare(value, 0xff, |b| !is(b, VALUE) || b == b'\t');
+        compare(value, 0xfe, |b| !is(b, VALUE) || b == b'\t');
     }
 
     #[test]
@@ -145,9 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn name_stops_at_all_but_letters_digits_dash_dot() {
-        let stop = |b: u8| !(b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+    fn name_and_host_stop_at_all_that_is_unusual() {
+        let stop = |b: u8| !(b.is_ascii_alphabetic() || b == b'-');
         compare(name, b'n', stop);
         compare(name, b'-', stop);
+        let stop = |b: u8| !(b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+        compare(host, b'0', stop);
+        compare(host, b'-', stop);
     }
 }

@@ -25,7 +25,7 @@
 use super::fault::Fault;
 use super::framing::{Framing, Notes};
 use crate::config::Limits;
-use crate::http::chars::{TOKEN, is};
+use crate::http::chars::{TOKEN, VALUE, is};
 use crate::http::{Field, Method, Request, Span, Status, Version, scan, target};
 
 /// Where in a head the parser is. Small: each connection has one.
@@ -188,6 +188,11 @@ impl Head {
 
     #[inline(always)]
     fn method(&mut self, head: &[u8], request: &mut Request) -> Result<bool, Fault> {
+        if head.first_chunk() == Some(b"GET ") {
+            request.method = Method::GET; // most requests, and four bytes tell
+            self.next(Stage::Target, 4);
+            return Ok(true);
+        }
         let mut at = scan::name(head, usize::from(self.at));
         while head.get(at).is_some_and(|&b| is(b, TOKEN)) {
             at += 1; // a mark such as `_`: rare
@@ -347,36 +352,34 @@ impl Head {
         let mut colon = usize::from(self.colon);
         loop {
             if colon == 0 {
+                if at == start && first_two(head, at) == Some(b"\r\n") {
+                    self.at = (at + 2) as u16;
+                    return Ok(true);
+                }
                 at = field_name(head, at);
-                let stop = head.get(at);
                 if at > start && request.headers.fields.len() >= limits.headers_max {
                     return Err(too_large("too many field lines"));
                 }
-                match stop {
+                match head.get(at) {
                     Some(b':') if at > start => {}
-                    Some(b'\r') if at == start => match head.get(at + 1) {
-                        Some(b'\n') => {
-                            self.at = (at + 2) as u16;
-                            return Ok(true);
-                        }
-                        Some(_) => return Err(BARE_CR),
-                        None => break,
-                    },
-                    Some(&b) => return Err(bad_name(b, at == start)),
                     None => break,
+                    Some(b'\r') if at == start && head.len() == at + 1 => break,
+                    Some(&b) => return Err(bad_name(b, at == start)),
                 }
                 colon = at;
                 at += 1;
             }
             at = scan::value(head, at);
-            match (head.get(at), head.get(at + 1)) {
-                (Some(b'\r'), Some(b'\n')) => {}
-                (Some(b'\t'), _) => {
-                    at += 1;
-                    continue;
+            if first_two(head, at) != Some(b"\r\n") {
+                match head.get(at) {
+                    None => break,
+                    Some(b'\r') if head.len() == at + 1 => break,
+                    Some(&b) if !is(b, VALUE) => {
+                        return Err(stray(b, "a control byte in a field value"));
+                    }
+                    Some(_) => at += 1, // a tab: rare
                 }
-                (None, _) | (Some(b'\r'), None) => break,
-                (Some(&b), _) => return Err(stray(b, "a control byte in a field value")),
+                continue;
             }
             self.line(head, (start, colon, at), request)?;
             start = at + 2;
@@ -431,7 +434,7 @@ impl Head {
         self.notes.host()?;
         // Nearly all hosts are plain names. The scan can't pass the value's end:
         // what ends it is in no name.
-        if scan::name(head, first) != last {
+        if scan::host(head, first) != last {
             let value = head.get(first..last).unwrap_or(&[]);
             if target::split_authority(value).is_none() {
                 return Err(Fault::bad("Host is not a valid host"));
@@ -459,6 +462,11 @@ fn field_name(head: &[u8], at: usize) -> usize {
         at = scan::name(head, at + 1); // a mark such as `_`: rare
     }
     at
+}
+
+#[inline(always)]
+fn first_two(head: &[u8], at: usize) -> Option<&[u8; 2]> {
+    head.get(at..)?.first_chunk()
 }
 
 /// Makes the request a blank page.
