@@ -94,9 +94,17 @@ impl Notes {
         Ok(())
     }
 
+    /// Whether [`line`](Notes::line) may have a use for this name: cheap, and
+    /// says no to most.
+    #[inline(always)]
+    pub(super) fn concerns(name: &[u8]) -> bool {
+        const LENGTHS: u32 = 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 17;
+        name.len() < 32 && LENGTHS >> name.len() & 1 == 1
+    }
+
     /// Looks at one field line, its value trimmed. `length` is the declared
     /// content length so far.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn line(
         &mut self,
         name: &[u8],

@@ -25,7 +25,7 @@
 use super::fault::Fault;
 use super::framing::{Framing, Notes};
 use crate::config::Limits;
-use crate::http::chars::{TOKEN, VALUE, is};
+use crate::http::chars::{self, VALUE, is};
 use crate::http::{Field, Method, Request, Span, Status, Version, scan, target};
 
 /// Where in a head the parser is. Small: each connection has one.
@@ -56,6 +56,14 @@ enum Stage {
     Target,
     Version,
     Fields,
+}
+
+/// What became of a line.
+enum Line {
+    Whole,
+    Cut,
+    /// The one that ends the head.
+    Empty,
 }
 
 /// Empty lines tolerated before a request line. RFC 9112 section 2.2 asks for
@@ -193,10 +201,8 @@ impl Head {
             self.next(Stage::Target, 4);
             return Ok(true);
         }
-        let mut at = scan::name(head, usize::from(self.at));
-        while head.get(at).is_some_and(|&b| is(b, TOKEN)) {
-            at += 1; // a mark such as `_`: rare
-        }
+        let at = usize::from(self.at);
+        let at = at + scan::token(head.get(at..).unwrap_or(&[]));
         if at > Method::LEN_MAX {
             // RFC 9112 section 3: longer than any that we implement.
             return Err(Fault::new(Status::NOT_IMPLEMENTED, "the method is too long"));
@@ -225,7 +231,7 @@ impl Head {
         let start = usize::from(self.start);
         let mut at = usize::from(self.at);
         let stop = loop {
-            at = scan::target(head, at);
+            at += scan::target(head.get(at..).unwrap_or(&[]));
             match head.get(at) {
                 Some(b'?') => {
                     request.query.get_or_insert(Span { start: at as u16 + 1, len: 0 });
@@ -347,101 +353,144 @@ impl Head {
         head: &[u8],
         request: &mut Request,
     ) -> Result<bool, Fault> {
-        let mut start = usize::from(self.start);
-        let mut at = usize::from(self.at);
-        let mut colon = usize::from(self.colon);
         loop {
-            if colon == 0 {
-                if at == start && first_two(head, at) == Some(b"\r\n") {
-                    self.at = (at + 2) as u16;
-                    return Ok(true);
-                }
-                at = field_name(head, at);
-                if at > start && request.headers.fields.len() >= limits.headers_max {
-                    return Err(too_large("too many field lines"));
-                }
-                match head.get(at) {
-                    Some(b':') if at > start => {}
-                    None => break,
-                    Some(b'\r') if at == start && head.len() == at + 1 => break,
-                    Some(&b) => return Err(bad_name(b, at == start)),
-                }
-                colon = at;
-                at += 1;
+            if self.at == self.start {
+                self.whole_lines(limits, head, request)?;
             }
-            at = scan::value(head, at);
-            if first_two(head, at) != Some(b"\r\n") {
-                match head.get(at) {
-                    None => break,
-                    Some(b'\r') if head.len() == at + 1 => break,
-                    Some(&b) if !is(b, VALUE) => {
-                        return Err(stray(b, "a control byte in a field value"));
-                    }
-                    Some(_) => at += 1, // a tab: rare
-                }
-                continue;
+            match self.special_line(limits, head, request)? {
+                Line::Whole => {}
+                Line::Cut => return Ok(false),
+                Line::Empty => return Ok(true),
             }
-            self.line(head, (start, colon, at), request)?;
-            start = at + 2;
-            at = start;
-            colon = 0;
         }
-        (self.start, self.at, self.colon) = (start as u16, at as u16, colon as u16);
-        Ok(false)
     }
 
-    /// Files a complete field line and notes what it means to us.
-    #[inline(always)]
-    fn line(
+    /// Takes lines that are whole and ordinary, nearly all, and stops within
+    /// the first that is not, with what it knows of it.
+    #[inline(never)] // the registers are its own
+    fn whole_lines(
         &mut self,
+        limits: &Limits,
         head: &[u8],
-        (start, colon, end): (usize, usize, usize),
         request: &mut Request,
     ) -> Result<(), Fault> {
-        let (mut first, mut last) = (colon + 1, end);
-        while first < last && matches!(head.get(first), Some(b' ' | b'\t')) {
-            first += 1;
-        }
-        while first < last && matches!(head.get(last - 1), Some(b' ' | b'\t')) {
-            last -= 1;
-        }
-        request.headers.fields.push(Field {
-            name: start as u16,
-            name_len: (colon - start) as u16,
-            value: first as u16,
-            value_len: (last - first) as u16,
-        });
-        let name = head.get(start..colon).unwrap_or(&[]);
-        if let &[h, o, s, t] = name {
-            if u32::from_le_bytes([h, o, s, t]) | 0x2020_2020 == u32::from_le_bytes(*b"host") {
-                return self.host(head, first, last, request);
+        let mut rest = head.get(usize::from(self.start)..).unwrap_or(&[]);
+        loop {
+            let start = head.len() - rest.len();
+            let name_len = scan::token(rest);
+            (self.start, self.at, self.colon) = (start as u16, (start + name_len) as u16, 0);
+            if name_len == 0 || request.headers.fields.len() >= limits.headers_max {
+                return Ok(());
             }
-            return Ok(());
+            let Some((name, [b':', after @ ..])) = rest.split_at_checked(name_len) else {
+                return Ok(());
+            };
+            let len = scan::value(after);
+            let Some((raw, [b'\r', b'\n', next @ ..])) = after.split_at_checked(len) else {
+                self.colon = name_len as u16;
+                self.at += 1 + len as u16;
+                return Ok(());
+            };
+            self.file(name, raw, start, request)?;
+            rest = next;
         }
-        let value = head.get(first..last).unwrap_or(&[]);
-        self.notes.line(name, value, request.version, &mut request.content_length)
+    }
+
+    /// Goes on with one line, from where it was left, byte by byte if need be.
+    fn special_line(
+        &mut self,
+        limits: &Limits,
+        head: &[u8],
+        request: &mut Request,
+    ) -> Result<Line, Fault> {
+        let start = usize::from(self.start);
+        let line = head.get(start..).unwrap_or(&[]);
+        let mut at = usize::from(self.at) - start;
+        if self.colon == 0 {
+            at += scan::token(line.get(at..).unwrap_or(&[]));
+            self.at = (start + at) as u16;
+            if at > 0 && request.headers.fields.len() >= limits.headers_max {
+                return Err(too_large("too many field lines"));
+            }
+            match line.get(at..).unwrap_or(&[]) {
+                [b':', ..] if at > 0 => {}
+                [b'\r', b'\n', ..] if at == 0 => {
+                    self.at += 2;
+                    return Ok(Line::Empty);
+                }
+                [] => return Ok(Line::Cut),
+                [b'\r'] if at == 0 => return Ok(Line::Cut),
+                [b, ..] => return Err(bad_name(*b, at == 0)),
+            }
+            self.colon = at as u16;
+            at += 1;
+        }
+        loop {
+            at += scan::value(line.get(at..).unwrap_or(&[]));
+            self.at = (start + at) as u16;
+            match line.get(at..).unwrap_or(&[]) {
+                [b'\r', b'\n', ..] => break,
+                [] | [b'\r'] => return Ok(Line::Cut),
+                [b, ..] if !is(*b, VALUE) => {
+                    return Err(stray(*b, "a control byte in a field value"));
+                }
+                _ => at += 1, // a tab: rare
+            }
+        }
+        let colon = usize::from(self.colon);
+        let raw = line.get(colon + 1..at).unwrap_or(&[]);
+        self.file(line.get(..colon).unwrap_or(&[]), raw, start, request)?;
+        self.colon = 0;
+        self.next(Stage::Fields, start + at + 2);
+        Ok(Line::Whole)
+    }
+
+    /// Files a complete field line, which begins at `start` of the head, and
+    /// notes what it means to us. `raw` is all between the colon and CRLF.
+    #[inline(always)]
+    fn file(
+        &mut self,
+        name: &[u8],
+        raw: &[u8],
+        start: usize,
+        request: &mut Request,
+    ) -> Result<(), Fault> {
+        let after = if let [b' ', after @ ..] = raw { after } else { raw };
+        let (mut led, mut value) = (raw.len() - after.len(), after);
+        if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value {
+            (led, value) = trimmed(raw); // more than the usual one space
+        }
+        let field = Field {
+            name: start as u16,
+            name_len: name.len() as u16,
+            value: (start + name.len() + 1 + led) as u16,
+            value_len: value.len() as u16,
+        };
+        request.headers.fields.push(field);
+        match name {
+            &[h, o, s, t]
+                if u32::from_le_bytes([h, o, s, t]) | 0x2020_2020
+                    == u32::from_le_bytes(*b"host") =>
+            {
+                self.host(value, Request::value_span(field), request)
+            }
+            _ if Notes::concerns(name) => {
+                self.notes.line(name, value, request.version, &mut request.content_length)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `Host = uri-host [ ":" port ]` (RFC 9110 section 7.2); it may be empty.
-    #[inline(always)]
-    fn host(
-        &mut self,
-        head: &[u8],
-        first: usize,
-        last: usize,
-        request: &mut Request,
-    ) -> Result<(), Fault> {
+    #[inline(never)]
+    fn host(&mut self, value: &[u8], place: Span, request: &mut Request) -> Result<(), Fault> {
         self.notes.host()?;
-        // Nearly all hosts are plain names. The scan can't pass the value's end:
-        // what ends it is in no name.
-        if scan::host(head, first) != last {
-            let value = head.get(first..last).unwrap_or(&[]);
-            if target::split_authority(value).is_none() {
-                return Err(Fault::bad("Host is not a valid host"));
-            }
+        // Nearly all hosts are plain names.
+        if scan::unreserved(value) != value.len() && target::split_authority(value).is_none() {
+            return Err(Fault::bad("Host is not a valid host"));
         }
         if request.authority.len == 0 {
-            request.authority = span(first, last); // else the target's own wins
+            request.authority = place; // else the target's own wins
         }
         Ok(())
     }
@@ -454,19 +503,11 @@ impl Head {
     }
 }
 
-/// Where the field name that is being read stops.
-#[inline(always)]
-fn field_name(head: &[u8], at: usize) -> usize {
-    let mut at = scan::name(head, at);
-    while head.get(at).is_some_and(|&b| is(b, TOKEN)) {
-        at = scan::name(head, at + 1); // a mark such as `_`: rare
-    }
-    at
-}
-
-#[inline(always)]
-fn first_two(head: &[u8], at: usize) -> Option<&[u8; 2]> {
-    head.get(at..)?.first_chunk()
+/// How many bytes of space lead, and the value without space at both ends.
+#[cold]
+fn trimmed(raw: &[u8]) -> (usize, &[u8]) {
+    let led = raw.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    (led, chars::trim(raw))
 }
 
 /// Makes the request a blank page.
