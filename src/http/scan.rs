@@ -38,7 +38,11 @@ pub(crate) fn unreserved(rest: &[u8]) -> usize {
 /// or `%` (RFC 9112 section 3.2).
 #[inline(always)]
 pub(crate) fn target(rest: &[u8]) -> usize {
-    let mut left = rest;
+    // Most targets are short: a run would be wasted on them.
+    let Some((lanes, mut left)) = rest.split_first_chunk::<8>() else { return bytes(rest, PLAIN) };
+    if let Some(first) = first_outside(lanes, PLAIN) {
+        return first;
+    }
     while let Some((run, tail)) = left.split_first_chunk::<RUN>() {
         // One more makes 0x7f the least of all signed bytes, and 0x80 to 0xfe
         // stay negative: one comparison finds them and what is up to SP. (0xff
@@ -97,15 +101,18 @@ fn bytes(rest: &[u8], class: u8) -> usize {
     let mut left = rest;
     // Eight at a time only so that the length is compared once for them.
     while let Some((lanes, tail)) = left.split_first_chunk::<8>() {
-        for (i, &b) in lanes.iter().enumerate() {
-            if !is(b, class) {
-                return rest.len() - left.len() + i;
-            }
+        if let Some(first) = first_outside(lanes, class) {
+            return rest.len() - left.len() + first;
         }
         left = tail;
     }
     let last = left.iter().position(|&b| !is(b, class));
     rest.len() - left.len() + last.unwrap_or(left.len())
+}
+
+#[inline(always)]
+fn first_outside(lanes: &[u8; 8], class: u8) -> Option<usize> {
+    lanes.iter().position(|&b| !is(b, class))
 }
 
 /// The same byte in each lane.

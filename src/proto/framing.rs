@@ -99,7 +99,12 @@ impl Notes {
     #[inline(always)]
     pub(super) fn concerns(name: &[u8]) -> bool {
         const LENGTHS: u32 = 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 17;
-        name.len() < 32 && LENGTHS >> name.len() & 1 == 1
+        // The letters c, e, t and u, in either case.
+        const FIRST: u32 =
+            1 << (b'c' & 31) | 1 << (b'e' & 31) | 1 << (b't' & 31) | 1 << (b'u' & 31);
+        name.len() < 32
+            && LENGTHS >> name.len() & 1 == 1
+            && name.first().is_some_and(|b| FIRST >> (b & 31) & 1 == 1)
     }
 
     /// Looks at one field line, its value trimmed. `length` is the declared

@@ -354,8 +354,8 @@ impl Head {
         request: &mut Request,
     ) -> Result<bool, Fault> {
         loop {
-            if self.at == self.start {
-                self.whole_lines(limits, head, request)?;
+            if self.at == self.start && self.whole_lines(limits, head, request)? {
+                return Ok(true);
             }
             match self.special_line(limits, head, request)? {
                 Line::Whole => {}
@@ -365,35 +365,40 @@ impl Head {
         }
     }
 
-    /// Takes lines that are whole and ordinary, nearly all, and stops within
-    /// the first that is not, with what it knows of it.
+    /// Takes lines that are whole and ordinary, nearly all; whether they were
+    /// all. Else it stops within the first that is not, with what it knows of it.
     #[inline(never)] // the registers are its own
     fn whole_lines(
         &mut self,
         limits: &Limits,
         head: &[u8],
         request: &mut Request,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let mut rest = head.get(usize::from(self.start)..).unwrap_or(&[]);
-        loop {
-            let start = head.len() - rest.len();
-            let name_len = scan::token(rest);
-            (self.start, self.at, self.colon) = (start as u16, (start + name_len) as u16, 0);
-            if name_len == 0 || request.headers.fields.len() >= limits.headers_max {
-                return Ok(());
+        let mut room = limits.headers_max.saturating_sub(request.headers.fields.len());
+        let (colon, at) = loop {
+            let len = scan::token(rest);
+            let Some((name, [b':', after @ ..])) = rest.split_at_checked(len) else {
+                if let [b'\r', b'\n', rest @ ..] = rest {
+                    self.at = (head.len() - rest.len()) as u16;
+                    return Ok(true);
+                }
+                break (0, len);
+            };
+            if len == 0 || room == 0 {
+                break (0, len);
             }
-            let Some((name, [b':', after @ ..])) = rest.split_at_checked(name_len) else {
-                return Ok(());
+            let end = scan::value(after);
+            let Some((raw, [b'\r', b'\n', next @ ..])) = after.split_at_checked(end) else {
+                break (len, len + 1 + end);
             };
-            let len = scan::value(after);
-            let Some((raw, [b'\r', b'\n', next @ ..])) = after.split_at_checked(len) else {
-                self.colon = name_len as u16;
-                self.at += 1 + len as u16;
-                return Ok(());
-            };
-            self.file(name, raw, start, request)?;
+            self.file(name, raw, head.len() - rest.len(), request)?;
+            room -= 1;
             rest = next;
-        }
+        };
+        let start = head.len() - rest.len();
+        (self.start, self.at, self.colon) = (start as u16, (start + at) as u16, colon as u16);
+        Ok(false)
     }
 
     /// Goes on with one line, from where it was left, byte by byte if need be.
@@ -457,8 +462,9 @@ impl Head {
     ) -> Result<(), Fault> {
         let after = if let [b' ', after @ ..] = raw { after } else { raw };
         let (mut led, mut value) = (raw.len() - after.len(), after);
-        if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value {
-            (led, value) = trimmed(raw); // more than the usual one space
+        // More than the usual one space? (Nothing else up to SP got here.)
+        if value.first().is_some_and(|&b| b <= b' ') || value.last().is_some_and(|&b| b <= b' ') {
+            (led, value) = trimmed(raw);
         }
         let field = Field {
             name: start as u16,
