@@ -88,13 +88,18 @@ impl Head {
         input: &[u8],
         request: &mut Request,
     ) -> Result<Option<(usize, Framing)>, Fault> {
-        let result = self.advance(limits, input, request);
-        if result.is_err() {
-            // The request has no bytes that its spans could point to.
-            request.recycle();
-            *self = Head::default();
+        match self.advance(limits, input, request) {
+            Ok(done) => Ok(done),
+            Err(fault) => Err(self.give_up(request, fault)),
         }
-        result
+    }
+
+    #[cold]
+    fn give_up(&mut self, request: &mut Request, fault: Fault) -> Fault {
+        // The request has no bytes that its spans could point to.
+        request.recycle();
+        *self = Head::default();
+        fault
     }
 
     /// Whether a byte of a request line was seen. Empty lines are no activity.
@@ -126,7 +131,7 @@ impl Head {
             self.stage = Stage::Method;
         }
         let blank = usize::from(self.blank);
-        let head = input.get(blank..).unwrap_or(&[]);
+        let head = if blank == 0 { input } else { input.get(blank..).unwrap_or(&[]) };
         // Nothing behind the limit is looked at, so whatever is wrong before it
         // is found first, and offsets fit in 16 bits.
         let room = limits.head_max.min(usize::from(u16::MAX));
@@ -231,7 +236,8 @@ impl Head {
         let start = usize::from(self.start);
         let mut at = usize::from(self.at);
         let stop = loop {
-            at += scan::target(head.get(at..).unwrap_or(&[]));
+            let Some(rest) = head.get(at..) else { break None };
+            at += scan::target(rest);
             match head.get(at) {
                 Some(b'?') => {
                     request.query.get_or_insert(Span { start: at as u16 + 1, len: 0 });
@@ -313,7 +319,7 @@ impl Head {
     #[inline(always)]
     fn version(&mut self, head: &[u8], request: &mut Request) -> Result<bool, Fault> {
         let start = usize::from(self.start);
-        let rest = head.get(start..).unwrap_or(&[]);
+        let Some(rest) = head.get(start..) else { return Ok(false) };
         if rest.first_chunk() == Some(b"HTTP/1.1\r\n") {
             request.version = Version::Http11;
         } else if !self.version_by_byte(rest, request)? {
