@@ -29,6 +29,18 @@ use crate::http::chars::{self, VALUE, is};
 use crate::http::{Field, Method, Request, Span, Status, Version, scan, target};
 
 /// Where in a head the parser is. Small: each connection has one.
+///
+/// ```
+/// use onepoll::{Limits, http::Request, proto::{framing::Length, head::Head}};
+/// let (mut head, mut request) = (Head::default(), Request::default());
+/// let input = b"PUT /a?b HTTP/1.1\r\nHost: example.org\r\nContent-Length: 2\r\n\r\nhi";
+/// assert_eq!(head.parse(&Limits::default(), &input[..20], &mut request)?, None);
+/// let done = head.parse(&Limits::default(), input, &mut request)?;
+/// let (used, framing) = done.expect("the head is complete");
+/// assert_eq!((&input[used..], framing.body), (&b"hi"[..], Length::Exact(2)));
+/// assert_eq!((request.path(), request.authority()), ("/a", "example.org"));
+/// # Ok::<(), onepoll::proto::fault::Fault>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Head {
     stage: Stage,
@@ -202,7 +214,9 @@ impl Head {
     #[inline(always)]
     fn method(&mut self, head: &[u8], request: &mut Request) -> Result<bool, Fault> {
         if head.first_chunk() == Some(b"GET ") {
-            request.method = Method::GET; // most requests, and four bytes tell
+            if request.method != Method::GET {
+                request.method = Method::GET; // most requests, and four bytes tell
+            }
             self.next(Stage::Target, 4);
             return Ok(true);
         }
@@ -494,7 +508,7 @@ impl Head {
     }
 
     /// `Host = uri-host [ ":" port ]` (RFC 9110 section 7.2); it may be empty.
-    #[inline(never)]
+    #[inline(always)]
     fn host(&mut self, value: &[u8], place: Span, request: &mut Request) -> Result<(), Fault> {
         self.notes.host()?;
         // Nearly all hosts are plain names.
