@@ -111,6 +111,9 @@ impl Service for App {
     }
 
     fn idle(&mut self, now: Now) -> Option<Instant> {
+        if self.bare {
+            return None;
+        }
         let wraps = self.scopes.iter().flat_map(|scope| &scope.wraps);
         wraps.filter_map(|middleware| guard(|| middleware.idle(now)).ok().flatten()).min()
     }

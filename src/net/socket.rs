@@ -3,8 +3,8 @@
 use super::Socket;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
-use std::fs::File;
 use rustix::net::SendFlags;
+use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;

@@ -83,7 +83,8 @@ mod tests {
     fn every_text_is_found_and_no_other() {
         let mut exact = Exact::default();
         assert_eq!(exact.find(b"/"), None);
-        let texts: Vec<String> = (0..500).map(|i| format!("/a{}/{i}", "x".repeat(i % 19))).collect();
+        let texts: Vec<String> =
+            (0..500).map(|i| format!("/a{}/{i}", "x".repeat(i % 19))).collect();
         for (i, text) in texts.iter().enumerate() {
             exact.insert(text.as_bytes(), i as u32);
             exact.insert(text.as_bytes(), 9999);

@@ -237,9 +237,10 @@ impl<T> Table<T> {
         path: &[u8],
         params: &mut Params,
     ) -> Lookup<'t, T> {
-        let literal = self.exact.find(path).and_then(|leaf| {
-            self.endpoints.get(leaf as usize)?.route(method, &mut Set::default())
-        });
+        let literal = self
+            .exact
+            .find(path)
+            .and_then(|leaf| self.endpoints.get(leaf as usize)?.route(method, &mut Set::default()));
         if let Some(route) = literal.and_then(|number| self.routes.get(number as usize)) {
             params.clear();
             return Lookup::Found { value: &route.value, pattern: &route.pattern };
