@@ -7,7 +7,7 @@
 
 use super::Reply;
 use super::handler::{BodyMode, Entry, Route};
-use super::middleware::Middleware;
+use super::middleware::{AfterHook, Before, Flow, Middleware};
 use super::pages::Errors;
 use crate::error::Error;
 use crate::http::{Method, Request, Response, Status};
@@ -295,6 +295,31 @@ impl App {
         self
     }
 
+    /// A middleware that only looks at requests on their way in.
+    ///
+    /// ```
+    /// # use onepoll::{App, app::Flow, http::*};
+    /// App::new().before(|request| match request.header("x-word") {
+    ///     Some("please") => Flow::Go,
+    ///     _ => Flow::Stop(Response::new(Status::FORBIDDEN).text("say the word")),
+    /// });
+    /// ```
+    pub fn before(&mut self, hook: impl Fn(&mut Request) -> Flow + 'static) -> &mut App {
+        self.wrap(Before(hook))
+    }
+
+    /// A middleware that only looks at responses on their way out.
+    ///
+    /// ```
+    /// # use onepoll::App;
+    /// App::new().after(|_request, response| {
+    ///     let _ = response.set_header("X-Content-Type-Options", "nosniff");
+    /// });
+    /// ```
+    pub fn after(&mut self, hook: impl Fn(&mut Request, &mut Response) + 'static) -> &mut App {
+        self.wrap(AfterHook(hook))
+    }
+
     /// Makes the page for every error that the app itself answers: 404, 405,
     /// 413, a [`Reject`](super::Reject), a panic's 500. The message may be empty.
     ///
@@ -372,8 +397,7 @@ impl App {
     }
 
     fn last(&mut self) -> Route<'_> {
-        let last = self.entries.last_mut().expect("an entry was pushed just now");
-        Route { body: &mut last.body }
+        Route { body: self.entries.last_mut().map(|entry| &mut entry.body) }
     }
 
     fn trouble(&mut self, why: String) {

@@ -36,7 +36,8 @@ pub(super) struct Entry {
 /// The route that was just registered, to say more about it.
 #[derive(Debug)]
 pub struct Route<'a> {
-    pub(super) body: &'a mut BodyMode,
+    /// `None` never happens: there is no `Route` before there is an entry.
+    pub(super) body: Option<&'a mut BodyMode>,
 }
 
 impl Route<'_> {
@@ -46,8 +47,10 @@ impl Route<'_> {
     }
 
     /// What happens to content.
-    pub fn body(self, mode: BodyMode) -> Self {
-        *self.body = mode;
+    pub fn body(mut self, mode: BodyMode) -> Self {
+        if let Some(body) = &mut self.body {
+            **body = mode;
+        }
         self
     }
 }

@@ -85,6 +85,25 @@ impl<M: Middleware + ?Sized> Middleware for Rc<M> {
     }
 }
 
+/// A closure for the way in.
+pub(super) struct Before<F>(pub(super) F);
+
+impl<F: Fn(&mut Request) -> Flow> Middleware for Before<F> {
+    fn before(&self, request: &mut Request) -> Flow {
+        self.0(request)
+    }
+}
+
+/// A closure for the way out.
+pub(super) struct AfterHook<F>(pub(super) F);
+
+impl<F: Fn(&mut Request, &mut Response)> Middleware for AfterHook<F> {
+    fn after(&self, request: &mut Request, response: &mut Response) -> After {
+        self.0(request, response);
+        After::Go
+    }
+}
+
 /// What [`Middleware::before`] says.
 #[derive(Debug)]
 pub enum Flow {

@@ -190,6 +190,22 @@ fn scopes_and_mounts_nest() {
     }
 }
 
+#[cfg(feature = "regex")]
+#[test]
+fn regex_routes_are_mounted_below_plain_text() {
+    let mut client = client(|app| {
+        app.scope("/v1.0", |v1| {
+            v1.route_regex(Method::GET, r"/(\d+)|/n(\d)", |request: &mut Request| {
+                request.param::<String>("1").map(|id| format!("number {id}"))
+            });
+        });
+    });
+    assert_eq!(client.get("/v1.0/77").send().text(), "number 77");
+    for target in ["/v1x0/77", "/n7", "/v1.0/x", "/v1.0/77/x"] {
+        assert_eq!(client.get(target).send().status, Status::NOT_FOUND, "{target}");
+    }
+}
+
 #[test]
 fn the_first_conflict_is_reported() {
     let mut app = App::new();
@@ -245,6 +261,26 @@ fn defaults_are_inherited_and_overridden() {
         assert_eq!(client.post(target).body(body).send().text(), text, "{target} {body}");
         assert_eq!(client.post(target).chunked(body).send().text(), text, "{target} {body}");
     }
+}
+
+#[test]
+fn closures_are_middleware() {
+    let mut client = client(|app| {
+        app.get("/open", |_: &mut Request| "open");
+        app.after(|_, response| {
+            let _ = response.set_header("X-Seen", response.status().code().to_string());
+        });
+        app.scope("/closed", |closed| {
+            closed.get("/", |_: &mut Request| "closed");
+            closed.before(|request| match request.header("x-word") {
+                Some("please") => Flow::Go,
+                _ => Flow::Stop(Response::new(Status::FORBIDDEN)),
+            });
+        });
+    });
+    assert_eq!(client.get("/open").send().header("x-seen"), Some("200"));
+    assert_eq!(client.get("/closed").send().header("x-seen"), Some("403"));
+    assert_eq!(client.get("/closed").header("X-Word", "please").send().text(), "closed");
 }
 
 #[test]

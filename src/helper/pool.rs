@@ -349,7 +349,6 @@ impl Shared {
         if let Some(lane) = lane {
             state.lanes.done(lane);
         }
-        log::error!("a helper thread died, {} are left", state.threads);
         if state.phase == Phase::Open && state.threads < self.settings.min {
             // If that fails, the next job will try again.
             let _ = self.spawn(&mut state);
@@ -357,7 +356,9 @@ impl Shared {
         // Also when ending: what is queued has to run.
         self.grow(&mut state);
         self.publish(&state);
+        drop(state);
         self.left.notify_all();
+        log::error!("a helper thread died of a panic that the pool could not catch");
     }
 
     fn publish(&self, state: &State) {

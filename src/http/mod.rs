@@ -24,11 +24,15 @@ mod method;
 mod params;
 mod request;
 mod response;
+pub(crate) mod scan;
 mod service;
 mod status;
 
 pub mod chars;
+pub mod conditional;
 pub mod date;
+pub mod form;
+pub mod range;
 pub mod target;
 
 pub use body::{Body, FileSpan, Pull, Sink, Source, Switched, Takeover};

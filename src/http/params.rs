@@ -9,33 +9,51 @@ use std::sync::Arc;
 /// Values are kept as ranges of one buffer that is recycled with the request.
 #[derive(Clone, Default)]
 pub struct Params {
-    names: Option<Arc<[Box<str>]>>,
+    /// The names of all params of all routes of a table. Shared, and kept when
+    /// the request is recycled, so that a warm lookup counts no references.
+    names: Option<Arc<Vec<Box<str>>>>,
+    /// Where this route's names start among them.
+    first: u32,
+    /// What the values are parts of.
     text: String,
-    ends: Vec<u32>,
+    spans: Vec<(u32, u32)>,
 }
 
 impl Params {
     /// No params; allocates nothing.
     pub const fn new() -> Params {
-        Params { names: None, text: String::new(), ends: Vec::new() }
+        Params { names: None, first: 0, text: String::new(), spans: Vec::new() }
     }
 
     /// Empties the list and keeps its memory.
     pub fn clear(&mut self) {
-        self.names = None;
         self.text.clear();
-        self.ends.clear();
+        self.spans.clear();
     }
 
-    /// Says what the values to come are called, in order.
-    pub(crate) fn name(&mut self, names: &Arc<[Box<str>]>) {
-        self.names = Some(Arc::clone(names));
+    /// Says what the values to come are called, in order: the names from
+    /// `first` on.
+    #[inline]
+    pub(crate) fn name(&mut self, names: &Arc<Vec<Box<str>>>, first: u32) {
+        self.first = first;
+        if !self.names.as_ref().is_some_and(|known| Arc::ptr_eq(known, names)) {
+            self.names = Some(Arc::clone(names));
+        }
     }
 
-    /// Adds the next value, already decoded.
-    pub(crate) fn push(&mut self, value: &str) {
-        self.text.push_str(value);
-        self.ends.push(self.text.len() as u32); // a target is shorter than 64 KiB
+    /// Adds values that stand in a text as they are: start and end of each.
+    /// Nothing was added before.
+    #[inline]
+    pub(crate) fn fill(&mut self, text: &str, spans: &[(u32, u32)]) {
+        self.text.push_str(text);
+        self.spans.extend_from_slice(spans);
+    }
+
+    /// Adds the next value, already decoded; `write` appends it.
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut String)) {
+        let start = self.text.len() as u32; // a target is shorter than 64 KiB
+        write(&mut self.text);
+        self.spans.push((start, self.text.len() as u32));
     }
 
     /// The value caught under this name.
@@ -45,11 +63,10 @@ impl Params {
 
     /// Names and values in the order of the pattern.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
-        let names = self.names.as_deref().unwrap_or(&[]);
-        names.iter().enumerate().filter_map(|(i, name)| {
-            let start = if i == 0 { 0 } else { *self.ends.get(i - 1)? as usize };
-            let end = *self.ends.get(i)? as usize;
-            Some((&**name, self.text.get(start..end)?))
+        let names = self.names.as_deref().map_or(&[][..], Vec::as_slice);
+        let names = names.get(self.first as usize..).unwrap_or(&[]);
+        names.iter().zip(&self.spans).filter_map(|(name, &(start, end))| {
+            Some((&**name, self.text.get(start as usize..end as usize)?))
         })
     }
 }

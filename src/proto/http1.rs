@@ -109,7 +109,8 @@ impl Http1 {
         request: &mut Request,
     ) -> Result<(usize, Event), Fault> {
         match self.head.parse(limits, input, request) {
-            Ok(None) => Ok((0, Event::NeedMore)),
+            // Empty lines between requests are dropped, so that they hold no buffer.
+            Ok(None) => Ok((self.head.drop_blank(), Event::NeedMore)),
             Ok(Some((used, framing))) => {
                 self.begin(limits, framing, request);
                 Ok((used, Event::Head))

@@ -5,6 +5,7 @@
 //! descriptors no edge will come to say that there are some again: accept is
 //! tried anew after a while, without spinning meanwhile.
 
+use super::clock::Tick;
 use super::connection::{Connection, Farewell, Life};
 use super::drive::Driver;
 use super::turn::Reactor;
@@ -13,7 +14,7 @@ use crate::config::Overload;
 use crate::http::{Peer, Service, Status};
 use crate::proto::Fault;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Clients taken in one turn: enough for a burst, and those already here wait
 /// no longer than about a millisecond for it.
@@ -29,7 +30,7 @@ const SHED_LOOKS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Accepting {
     waiting: Vec<bool>,
-    resting: Option<Instant>,
+    resting: Option<Tick>,
     /// Full, and configured to leave clients in the queue.
     paused: bool,
     /// The last failure was logged; the next of its kind need not be.
@@ -58,7 +59,13 @@ impl Accepting {
         self.resting.is_none() && !self.paused && self.waiting.contains(&true)
     }
 
-    pub(crate) fn retry_at(&self) -> Option<Instant> {
+    /// Whether accept has anything to see to at all.
+    #[inline]
+    pub(crate) fn is_pending(&self) -> bool {
+        self.waiting.contains(&true)
+    }
+
+    pub(crate) fn retry_at(&self) -> Option<Tick> {
         self.resting
     }
 
@@ -70,7 +77,7 @@ impl Accepting {
 
 impl<S: Service, W: World> Reactor<S, W> {
     pub(crate) fn accept(&mut self) {
-        let now = self.shared.now.instant;
+        let now = self.shared.tick;
         if self.accepting.resting.is_some_and(|until| until <= now) {
             self.accepting.resting = None;
         }
@@ -103,7 +110,7 @@ impl<S: Service, W: World> Reactor<S, W> {
                     self.accepting.complained = true;
                 }
                 self.shed();
-                self.accepting.resting = Some(self.shared.now.instant + REST);
+                self.accepting.resting = Some(self.shared.tick + REST);
             }
         }
     }
@@ -120,7 +127,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.shared.stats.refused.add(1);
             return; // dropped, and so closed
         }
-        let now = self.shared.now.instant;
+        let now = self.shared.tick;
         let id_of_next = self.slots.next_slot();
         if let Err(error) = self.world.register(&mut socket, id_of_next) {
             log::warn!("{peer}: can't be watched: {error}");

@@ -5,12 +5,12 @@
 //! account counts the bytes of all boxes that are out; when the share for input
 //! is used up nothing more is read until some come back, whatever clients do.
 
+use super::clock::Tick;
 use super::connection::{Active, Phase};
 use super::inbox::Inbox;
 use crate::http::{Exchange, Home};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Boxes kept for the next connections: more would be memory that a burst
 /// leaves behind, fewer would allocate within an ordinary turn.
@@ -45,7 +45,7 @@ impl Buffers {
 
     /// A box for a connection that has become busy.
     #[inline]
-    pub(crate) fn lend(&mut self, now: Instant) -> Box<Active> {
+    pub(crate) fn lend(&mut self, now: Tick) -> Box<Active> {
         match self.actives.pop() {
             Some(mut active) => {
                 active.begun = now;

@@ -16,17 +16,17 @@
 //!             '- fault -> Ending
 //! ```
 
+use super::clock::Tick;
+use super::deadline::Why;
 use super::output::Output;
 use super::slots::ConnectionId;
 use super::world::Bits;
-use super::deadline::Why;
 use crate::http::{Exchange, Peer, Pull, Request, Sink, Source, Status, Takeover};
 use crate::proto::Http1;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 /// A client's connection, as it lies in its slot.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Connection<K> {
     /// Requests begun on this connection.
     pub(crate) requests: u32,
     /// When it came into its present state: accepted, became idle, began to linger.
-    pub(crate) since: Instant,
+    pub(crate) since: Tick,
     /// What it is busy with; `None` while idle.
     pub(crate) active: Option<Box<Active>>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Active {
     /// Replies that are framed and not yet wholly taken by the socket.
     pub(crate) unsettled: VecDeque<Unsettled>,
     /// When the first byte of the request at hand was seen.
-    pub(crate) begun: Instant,
+    pub(crate) begun: Tick,
     /// The window in which progress is judged.
     pub(crate) pace: Pace,
     /// Bytes read since the box was lent.
@@ -89,7 +89,7 @@ pub(crate) enum Phase {
     /// The exchange is with a helper. The flag tells the job if we die.
     Away(Arc<AtomicBool>),
     /// The service wants to be called then.
-    Sleep(Box<Exchange>, Instant),
+    Sleep(Box<Exchange>, Tick),
     /// The reply's content is being pulled from a source.
     Reply(Box<Replying>),
     /// The reply is framed; the rest of the request's content is thrown away.
@@ -164,7 +164,7 @@ pub(crate) enum Next {
     /// When it wakes us.
     Wake,
     /// Then, or when it wakes us.
-    At(Instant),
+    At(Tick),
 }
 
 /// A reply of which the socket has not taken the last byte.
@@ -174,19 +174,19 @@ pub(crate) struct Unsettled {
     /// Where it begins and ends in the connection's stream of output.
     pub(crate) from: u64,
     pub(crate) to: u64,
-    pub(crate) begun: Instant,
+    pub(crate) begun: Tick,
 }
 
 /// A window of time, and the bytes that had moved when it began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     pub(crate) why: Why,
-    pub(crate) since: Instant,
+    pub(crate) since: Tick,
     pub(crate) bytes: u64,
 }
 
 impl<K> Connection<K> {
-    pub(crate) fn new(socket: K, peer: Peer, now: Instant) -> Connection<K> {
+    pub(crate) fn new(socket: K, peer: Peer, now: Tick) -> Connection<K> {
         Connection {
             socket,
             peer,
@@ -210,7 +210,7 @@ impl std::fmt::Debug for Active {
 
 impl Active {
     /// An idle one, for the pool.
-    pub(crate) fn new(exchange: Box<Exchange>, now: Instant) -> Active {
+    pub(crate) fn new(exchange: Box<Exchange>, now: Tick) -> Active {
         Active {
             phase: Phase::Head(exchange),
             input: Vec::new(),
@@ -341,7 +341,7 @@ impl std::fmt::Debug for Pulling {
 }
 
 /// What a source's pull says about the next one.
-pub(crate) fn next_pull(pull: Pull, now: Instant) -> Option<Next> {
+pub(crate) fn next_pull(pull: Pull, now: Tick) -> Option<Next> {
     match pull {
         Pull::More => Some(Next::Room),
         Pull::Pending => Some(Next::Wake),

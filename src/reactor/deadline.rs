@@ -6,9 +6,9 @@
 //! nothing can be forgotten: every slot has a deadline, or one of the named
 //! reasons to have none, and debug builds check that after every turn.
 
+use super::clock::Tick;
 use super::connection::{Active, Connection, Life, Next, Phase};
 use crate::config::Config;
-use std::time::Instant;
 
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) enum Why {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deadline {
     /// Then, for that reason.
-    At(Instant, Why),
+    At(Tick, Why),
     /// Never by itself: something else is sure to come first.
     None(NoDeadline),
 }
@@ -86,9 +86,12 @@ impl<K> Connection<K> {
                     Deadline::At(active.begun + config.head_timeout, Why::Head)
                 }
             }),
-            Phase::Receive(receiving) if receiving.complete => work(Deadline::None(NoDeadline::Helper)),
-            Phase::Receive(_) | Phase::Discard(_) => write
-                .unwrap_or(Deadline::At(active.pace.since + config.body_timeout, Why::Body)),
+            Phase::Receive(receiving) if receiving.complete => {
+                work(Deadline::None(NoDeadline::Helper))
+            }
+            Phase::Receive(_) | Phase::Discard(_) => {
+                write.unwrap_or(Deadline::At(active.pace.since + config.body_timeout, Why::Body))
+            }
             Phase::Away(_) => work(Deadline::None(NoDeadline::Helper)),
             Phase::Sleep(_, until) => match config.work_timeout {
                 Some(time) if active.begun + time < *until => {
@@ -100,8 +103,9 @@ impl<K> Connection<K> {
                 Next::At(time) => Deadline::At(time, Why::Pull),
                 _ => Deadline::None(NoDeadline::Source),
             }),
-            Phase::Ending(_) | Phase::Moving => write
-                .unwrap_or(Deadline::At(active.pace.since + config.write_timeout, Why::Write)),
+            Phase::Ending(_) | Phase::Moving => {
+                write.unwrap_or(Deadline::At(active.pace.since + config.write_timeout, Why::Write))
+            }
         }
     }
 

@@ -1,11 +1,11 @@
 //! Leaving: no new clients, the old ones finish, and the loop ends.
 
+use super::clock::Tick;
 use super::drive::Driver;
 use super::inbox::Command;
 use super::turn::Reactor;
 use super::world::World;
 use crate::http::Service;
-use std::time::Instant;
 
 /// Connections whose deadlines are moved per turn when draining begins.
 const SWEEP_PER_TURN: u32 = 1024;
@@ -14,14 +14,14 @@ const SWEEP_PER_TURN: u32 = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Draining {
     /// When whatever is left is cut.
-    limit: Option<Instant>,
+    limit: Option<Tick>,
     /// The next slot whose deadline is to be moved, and the last.
     sweep: Option<(u32, u32)>,
     stopped: bool,
 }
 
 impl Draining {
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Tick> {
         self.limit
     }
 
@@ -34,7 +34,7 @@ impl<S: Service, W: World> Reactor<S, W> {
     pub(crate) fn obey(&mut self, command: Command) {
         match command {
             Command::Drain(limit) => {
-                let until = self.shared.now.instant + limit;
+                let until = self.shared.tick + limit;
                 log::info!("draining {} connections", self.slots.len());
                 self.leaving.limit = Some(self.leaving.limit.map_or(until, |old| old.min(until)));
                 if !self.shared.draining {
@@ -43,7 +43,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             }
             Command::Stop => {
                 self.shared.draining = true;
-                self.leaving.limit = Some(self.shared.now.instant);
+                self.leaving.limit = Some(self.shared.tick);
                 self.leaving.stopped = true;
             }
         }
@@ -69,7 +69,7 @@ impl<S: Service, W: World> Reactor<S, W> {
 
     /// Moves some idle connections' deadlines; cuts everything at the limit.
     pub(crate) fn sweep(&mut self) {
-        let now = self.shared.now.instant;
+        let now = self.shared.tick;
         if let Some((from, last)) = self.leaving.sweep {
             let to = last.min(from + SWEEP_PER_TURN);
             for slot in from..=to {

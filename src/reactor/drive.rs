@@ -14,6 +14,7 @@
 //! ```
 
 use super::buffers::Buffers;
+use super::clock::{Epoch, Tick};
 use super::connection::{Active, Connection, Life, Pace, Phase};
 use super::deadline::{Deadline, Why};
 use super::inbox::Inbox;
@@ -36,6 +37,9 @@ const ROUNDS_PER_TURN: u32 = 64;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) now: Now,
+    /// The same in the loop's own time, and what converts between the two.
+    pub(crate) tick: Tick,
+    pub(crate) epoch: Epoch,
     /// Seconds since 1970, for dates.
     pub(crate) wall_secs: u64,
     pub(crate) preamble: Preamble,
@@ -80,7 +84,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         connection: &'r mut Connection<W::Socket>,
         id: ConnectionId,
     ) -> Driver<'r, S, W> {
-        let now = shared.now.instant;
+        let now = shared.tick;
         let active = connection.active.take().unwrap_or_else(|| shared.buffers.lend(now));
         let read_left = shared.scratch.len();
         Driver {
@@ -142,12 +146,10 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             return self.say_farewell();
         }
         let before = active.output.written;
-        let flushed = active.output.flush(
-            &mut connection.socket,
-            &mut shared.out,
-            write_left,
-            |span| world.is_resident(span),
-        );
+        let flushed =
+            active.output.flush(&mut connection.socket, &mut shared.out, write_left, |span| {
+                world.is_resident(span)
+            });
         let written = active.output.written;
         shared.stats.bytes_out.add(written - before);
         match flushed {
@@ -202,7 +204,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         };
         let head_begun = self.connection.http.head_begun();
         let Driver { mut active, connection, shared, .. } = self;
-        let now = shared.now.instant;
+        let now = shared.tick;
         let open = connection.life == Life::Open;
         if open && !active.is_idle(head_begun) {
             let footprint = active.footprint();
@@ -217,18 +219,15 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 shared.buffers.give_back(active);
             }
         }
-        let deadline = connection.deadline(
-            connection.active.as_deref(),
-            &shared.config,
-            shared.draining,
-        );
+        let deadline =
+            connection.deadline(connection.active.as_deref(), &shared.config, shared.draining);
         Verdict { again, deadline }
     }
 }
 
 impl Active {
     /// Begins a new window of progress when what is waited for has changed.
-    fn keep_pace(&mut self, now: std::time::Instant) {
+    fn keep_pace(&mut self, now: Tick) {
         let (why, bytes) = self.paced();
         if self.pace.why != why {
             self.pace = Pace { why, since: now, bytes };

@@ -41,7 +41,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.connection.life = Life::Dead;
         } else if self.connection.socket.shutdown_write().is_ok() {
             self.connection.life = Life::Linger(0);
-            self.connection.since = self.shared.now.instant;
+            self.connection.since = self.shared.tick;
             self.active.input = Vec::new();
             self.linger();
         } else {
@@ -121,7 +121,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// The wheel's entry has fired: if the true deadline has come, acts on it.
     pub(crate) fn expire(mut self) -> super::drive::Verdict {
-        let now = self.shared.now.instant;
+        let now = self.shared.tick;
         let Driver { connection, active, shared, .. } = &self;
         let deadline = connection.deadline(Some(active), &shared.config, shared.draining);
         if let Deadline::At(at, why) = deadline {
@@ -186,10 +186,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// Whether enough has moved since the window of progress began; then a new
     /// one begins.
     fn progressed(&mut self, rate: u32) -> bool {
-        let now = self.shared.now.instant;
+        let now = self.shared.tick;
         let (why, bytes) = self.active.paced();
         let pace = &mut self.active.pace;
-        let seconds = now.saturating_duration_since(pace.since).as_secs().max(1);
+        let seconds = now.since(pace.since).as_secs().max(1);
         let enough = bytes.saturating_sub(pace.bytes) >= u64::from(rate).saturating_mul(seconds);
         if enough && pace.why == why {
             *pace = super::connection::Pace { why, since: now, bytes };

@@ -77,8 +77,7 @@ impl Errand {
 
 /// A panic as an error.
 pub(crate) fn caught<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(io::Error::other("panicked")))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(io::Error::other("panicked")))
 }
 
 /// Reads a part of a file so that the system has it in memory afterwards. An

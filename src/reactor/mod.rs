@@ -34,6 +34,7 @@
 
 mod accept;
 mod buffers;
+mod clock;
 mod connection;
 mod deadline;
 mod drain;
@@ -51,6 +52,7 @@ mod turn;
 mod wheel;
 mod world;
 
+pub use clock::Tick;
 pub use errand::Errand;
 pub use inbox::{Command, Inbox};
 pub use slots::{ConnectionId, Slots};

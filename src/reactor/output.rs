@@ -245,9 +245,7 @@ impl Output {
     /// The part of a file that is to be sent next, cut to a slice.
     pub(crate) fn next_file(&self) -> Option<FileSpan> {
         match self.queue.front()? {
-            Piece::File(span) => {
-                Some(FileSpan { len: span.len.min(SLICE as u64), ..span.clone() })
-            }
+            Piece::File(span) => Some(FileSpan { len: span.len.min(SLICE as u64), ..span.clone() }),
             _ => None,
         }
     }

@@ -1,8 +1,7 @@
 //! Bytes out: a response is framed, its content gathered, queued or pulled.
 
-use super::connection::{
-    Farewell, Next, Phase, Pulling, Replying, Unsettled, next_pull,
-};
+use super::clock::Tick;
+use super::connection::{Farewell, Next, Phase, Pulling, Replying, Unsettled, next_pull};
 use super::drive::Driver;
 use super::errand::{Work, caught};
 use super::output::LOW;
@@ -10,7 +9,6 @@ use super::world::{Bits, World};
 use crate::http::{Body, End, Exchange, Outcome, Pull, Service};
 use crate::proto::{Cycle, Fault, Framed, Read};
 use std::io;
-use std::time::Instant;
 
 /// Content up to this many bytes is copied behind its head, so that both leave
 /// in one write; above it a copy costs more than a second entry in a `writev`.
@@ -124,7 +122,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let whole = self.connection.http.read_state() == Read::Done;
         match self.connection.http.next_cycle() {
             Cycle::Next => {
-                let now = self.shared.now.instant;
+                let now = self.shared.tick;
                 self.active.phase = Phase::Head(spare);
                 self.active.begun = now;
                 self.connection.since = now;
@@ -174,7 +172,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let due = match replying.next {
             Next::Room => true,
             Next::Wake => false,
-            Next::At(time) => time <= self.shared.now.instant,
+            Next::At(time) => time <= self.shared.tick,
         };
         due && !matches!(replying.pulling, Pulling::Away)
             && self.active.output.bytes() + self.shared.out.len() < LOW
@@ -185,7 +183,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     pub(crate) fn must_watch(&self) -> bool {
         let bits = self.connection.bits;
         let endless = matches!(&self.active.phase, Phase::Reply(replying) if replying.endless);
-        endless && (bits.has(Bits::EOF) || (bits.has(Bits::HALF_CLOSED) && bits.has(Bits::READABLE)))
+        endless
+            && (bits.has(Bits::EOF) || (bits.has(Bits::HALF_CLOSED) && bits.has(Bits::READABLE)))
     }
 
     /// Pulls the reply's source once, if it may be; whether anything moved.
@@ -236,7 +235,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.active.output.take(out);
             self.active.output.push(chunk);
         }
-        match next_pull(pull, self.shared.now.instant) {
+        match next_pull(pull, self.shared.tick) {
             Some(next) => {
                 replying.next = next;
                 replying.pulling = pulling;
@@ -269,11 +268,12 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         mut exchange: Box<Exchange>,
         end: End,
         bytes: u64,
-        started: Instant,
+        started: Tick,
     ) {
         if self.service.observes(&exchange) {
             let status = exchange.response.status();
             let ended = self.shared.now;
+            let started = self.shared.epoch.instant(started);
             let outcome = Outcome { status, bytes, started, ended, end };
             self.service.finish(&mut exchange, &outcome);
         }

@@ -1,8 +1,6 @@
 //! The service's answers, carried out.
 
-use super::connection::{
-    CHUNK, Destination, Next, Phase, Pulling, Receiving, sink_failed, stamp,
-};
+use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, sink_failed, stamp};
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
@@ -57,7 +55,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 Step::Receive(exchange, intake) => self.receive(exchange, intake),
                 Step::Offload(exchange, job) => self.offload(exchange, job),
                 Step::Sleep(exchange, time) => {
-                    let until = self.shared.now.instant + time;
+                    let until = self.shared.tick + time;
                     self.active.phase = Phase::Sleep(exchange, until);
                     return;
                 }

@@ -2,6 +2,7 @@
 
 use super::accept::Accepting;
 use super::buffers::Buffers;
+use super::clock::{Epoch, Tick};
 use super::connection::{Connection, Life, Phase};
 use super::deadline::{Deadline, Why};
 use super::drain::Draining;
@@ -12,7 +13,7 @@ use super::wheel::Wheel;
 use super::world::{Bits, Ready, Source, World};
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{End, Outcome, Service, Switched};
+use crate::http::{End, Now, Outcome, Service, Switched};
 use crate::net::Socket;
 use crate::proto::Preamble;
 use crate::stats::Stats;
@@ -37,7 +38,10 @@ pub struct Reactor<S: Service, W: World> {
     pub(crate) dead: Vec<u32>,
     pub(crate) accepting: Accepting,
     pub(crate) leaving: Draining,
-    service_due: Option<Instant>,
+    service_due: Option<Tick>,
+    /// When the wall clock is read again, and the wheel told the time.
+    wall_due: Tick,
+    advance_due: Tick,
     inbox_rang: bool,
     // Kept between turns for their memory.
     ready: Vec<Ready>,
@@ -55,7 +59,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         inbox: Arc<Inbox>,
         stats: Arc<Stats>,
     ) -> Reactor<S, W> {
-        let now = world.now();
+        let now = Now { instant: world.now(), wall: world.wall() };
         let accepting = Accepting::new(world.listeners());
         let shared = Shared {
             preamble: Preamble::new(config.server_name.as_deref()),
@@ -63,6 +67,8 @@ impl<S: Service, W: World> Reactor<S, W> {
             out: Vec::with_capacity(8 * 1024),
             buffers: Buffers::new(config.buffers_max, &inbox),
             now,
+            tick: Tick::ZERO,
+            epoch: Epoch::new(now.instant),
             wall_secs: 0,
             inbox,
             stats,
@@ -74,12 +80,14 @@ impl<S: Service, W: World> Reactor<S, W> {
             world,
             shared,
             slots: Slots::new(),
-            wheel: Wheel::new(now.instant),
+            wheel: Wheel::new(),
             run: VecDeque::new(),
             dead: Vec::new(),
             accepting,
             leaving: Draining::default(),
             service_due: None,
+            wall_due: Tick::ZERO,
+            advance_due: Tick::ZERO,
             inbox_rang: false,
             ready: Vec::with_capacity(1024),
             due: Vec::new(),
@@ -117,11 +125,16 @@ impl<S: Service, W: World> Reactor<S, W> {
         // 5 timers
         self.expire();
         // 6 accept
-        self.accept();
-        self.sweep();
+        if self.accepting.is_pending() {
+            self.accept();
+        }
+        if self.shared.draining {
+            self.sweep();
+        }
         // 7 reap
         self.reap();
-        self.service_due = self.service.idle(self.shared.now);
+        let due = self.service.idle(self.shared.now);
+        self.service_due = due.map(|due| self.shared.epoch.tick(due));
         self.shared.stats.turns.add(1);
         self.shared.stats.buffers.set(self.shared.buffers.lent() as u64);
         #[cfg(debug_assertions)]
@@ -133,14 +146,13 @@ impl<S: Service, W: World> Reactor<S, W> {
     /// no deadline is running. For loops of others, together with the poll's
     /// descriptor.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let mut next = self.wheel.next_deadline();
-        for other in [self.accepting.retry_at(), self.leaving.deadline(), self.service_due] {
-            next = match (next, other) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
-        }
-        next
+        self.next_tick().map(|tick| self.shared.epoch.instant(tick))
+    }
+
+    fn next_tick(&self) -> Option<Tick> {
+        let ticks =
+            [self.wheel.next_deadline(), self.accepting.retry_at(), self.leaving.deadline()];
+        ticks.into_iter().chain([self.service_due]).flatten().min()
     }
 
     /// The application.
@@ -172,21 +184,27 @@ impl<S: Service, W: World> Reactor<S, W> {
         if !self.run.is_empty() || self.accepting.is_able() || self.leaving.is_sweeping() {
             return Some(Duration::ZERO);
         }
-        let Some(next) = self.next_deadline() else { return max_wait };
+        let Some(next) = self.next_tick() else { return max_wait };
         // The clock was last read when this turn's predecessor began. That is
         // near enough for a deadline that is far off; a close one asks again.
-        let mut left = next.saturating_duration_since(self.shared.now.instant);
+        let mut left = next.since(self.shared.tick);
         if left < CLOSE {
             self.set_now();
-            left = next.saturating_duration_since(self.shared.now.instant);
+            left = next.since(self.shared.tick);
         }
         Some(max_wait.map_or(left, |max| left.min(max)))
     }
 
     fn set_now(&mut self) {
-        let now = self.world.now();
-        self.shared.wall_secs = now.wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        self.shared.now = now;
+        let shared = &mut self.shared;
+        shared.now.instant = self.world.now();
+        shared.tick = shared.epoch.tick(shared.now.instant);
+        if shared.tick >= self.wall_due {
+            self.wall_due = shared.tick + WALL_KEPT;
+            shared.now.wall = self.world.wall();
+            let since = shared.now.wall.duration_since(UNIX_EPOCH);
+            shared.wall_secs = since.map_or(0, |since| since.as_secs());
+        }
     }
 
     #[inline]
@@ -224,11 +242,7 @@ impl<S: Service, W: World> Reactor<S, W> {
 
     /// Lets a driver do something with a connection, and does what it says then.
     #[inline]
-    pub(crate) fn with(
-        &mut self,
-        slot: u32,
-        what: impl FnOnce(Driver<'_, S, W>) -> Verdict,
-    ) {
+    pub(crate) fn with(&mut self, slot: u32, what: impl FnOnce(Driver<'_, S, W>) -> Verdict) {
         let Some(id) = self.slots.id(slot) else { return };
         let Some(connection) = self.slots.get_mut(slot) else { return };
         if connection.life == Life::Dead {
@@ -246,7 +260,9 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.slots.idle_push(slot);
         }
         match verdict.deadline {
-            Deadline::At(at, why) => self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull)),
+            Deadline::At(at, why) => {
+                self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull))
+            }
             Deadline::None(_) => {}
         }
         if verdict.again {
@@ -305,10 +321,15 @@ impl<S: Service, W: World> Reactor<S, W> {
     }
 
     fn expire(&mut self) {
-        let now = self.shared.now.instant;
-        self.wheel.advance(now);
+        let now = self.shared.tick;
+        if now >= self.advance_due {
+            self.wheel.advance(now);
+            self.advance_due = now + ADVANCE_EVERY;
+        }
         let mut due = std::mem::take(&mut self.due);
-        self.wheel.expire(now, &mut due);
+        if self.wheel.next_deadline().is_some_and(|next| next <= now) {
+            self.wheel.expire(now, &mut due);
+        }
         for slot in due.drain(..) {
             self.with(slot, |driver| driver.expire());
         }
@@ -360,6 +381,10 @@ impl<S: Service, W: World> Reactor<S, W> {
 
 /// A deadline closer than this is worth another look at the clock.
 const CLOSE: Duration = Duration::from_millis(20);
+/// How old the wall clock's reading may be: it is for dates, which show seconds.
+const WALL_KEPT: Duration = Duration::from_millis(10);
+/// How far the wheel may lag behind when nothing is due; little beside a lap.
+const ADVANCE_EVERY: Duration = Duration::from_millis(20);
 
 impl<K> Connection<K> {
     /// Whether a helper has its exchange.

@@ -31,14 +31,14 @@
 //! arming again always makes progress: no poll returns early again and again.
 //! `a_parked_entry_is_asked_about_rarely` counts that.
 
+use super::clock::Tick;
 use std::fmt;
-use std::time::{Duration, Instant};
 
 /// A two-level wheel of timers, keyed by small integers (slot numbers).
 ///
 /// ```
 /// use onepoll::reactor::Wheel;
-/// use std::time::{Duration, Instant};
+///
 /// let start = Instant::now();
 /// let mut wheel = Wheel::new(start);
 /// wheel.arm(7, start + Duration::from_millis(250), false);
@@ -50,8 +50,6 @@ use std::time::{Duration, Instant};
 /// assert_eq!(wheel.next_deadline(), None);
 /// ```
 pub struct Wheel {
-    /// Tick 0 of both levels.
-    start: Instant,
     /// One per key that was ever armed; 16 bytes each.
     nodes: Vec<Node>,
     fine: Level<FINE_MS>,
@@ -89,33 +87,36 @@ enum Place {
 }
 
 impl Wheel {
-    /// An empty wheel whose time begins at `start`. Earlier instants count as `start`.
-    pub fn new(start: Instant) -> Wheel {
-        Wheel { start, nodes: Vec::new(), fine: Level::new(), coarse: Level::new(), len: 0 }
+    /// An empty wheel.
+    pub fn new() -> Wheel {
+        Wheel { nodes: Vec::new(), fine: Level::new(), coarse: Level::new(), len: 0 }
     }
 
     /// Files the entry of `key` to fall due at `at`, or moves it there.
     ///
     /// `precise` asks for the 1 ms level. What is already over falls due at the
     /// next tick. Memory grows to the greatest key: keys are slot numbers.
-    pub fn arm(&mut self, key: u32, at: Instant, precise: bool) {
+    pub fn arm(&mut self, key: u32, at: Tick, precise: bool) {
         let place = self.place(at, precise);
         self.file(key, place);
     }
 
     /// Makes sure that `key` falls due at `at` or before. Does nothing if it
     /// does already, which makes a deadline that moves later free.
-    pub fn ensure(&mut self, key: u32, at: Instant, precise: bool) {
+    pub fn ensure(&mut self, key: u32, at: Tick, precise: bool) {
+        let filed = self.filed(key).map_or(NEVER, Place::millis);
+        if filed.saturating_mul(1000) <= at.micros() {
+            return; // the usual case: a deadline that has moved later
+        }
         let place = self.place(at, precise);
-        match self.filed(key) {
-            Some(filed) if filed.millis() <= place.millis() => {}
-            _ => self.file(key, place),
+        if filed > place.millis() {
+            self.file(key, place);
         }
     }
 
     /// When `key` will fall due, if it is armed.
-    pub fn filed_at(&self, key: u32) -> Option<Instant> {
-        self.filed(key).map(|place| self.start + Duration::from_millis(place.millis()))
+    pub fn filed_at(&self, key: u32) -> Option<Tick> {
+        self.filed(key).map(|place| from_millis(place.millis()))
     }
 
     /// Takes the entry of `key` off the wheel, if it is there.
@@ -130,9 +131,9 @@ impl Wheel {
 
     /// When [`expire`](Wheel::expire) will next have something, or `None` if
     /// nothing is armed. In the past if the last call left some for later.
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub fn next_deadline(&self) -> Option<Tick> {
         let millis = self.fine.first_millis().min(self.coarse.first_millis());
-        (millis != NEVER).then(|| self.start + Duration::from_millis(millis))
+        (millis != NEVER).then(|| from_millis(millis))
     }
 
     /// Tells the wheel the time without taking anything off it.
@@ -140,16 +141,16 @@ impl Wheel {
     /// To be called after a long wait and before entries are armed: a wheel that
     /// believes in an earlier time parks them too early (they fall due once
     /// more than needed, nothing worse).
-    pub fn advance(&mut self, now: Instant) {
-        let millis = self.millis_floor(now);
+    pub fn advance(&mut self, now: Tick) {
+        let millis = now.micros() / 1000;
         self.fine.advance(millis);
         self.coarse.advance(millis);
     }
 
     /// Takes what is due at `now` off the wheel and pushes the keys on `due`,
     /// [`EXPIRE_MAX`](Wheel::EXPIRE_MAX) at most; the rest stays due.
-    pub fn expire(&mut self, now: Instant, due: &mut Vec<u32>) {
-        let millis = self.millis_floor(now);
+    pub fn expire(&mut self, now: Tick, due: &mut Vec<u32>) {
+        let millis = now.micros() / 1000;
         let before = due.len();
         self.fine.expire(&mut self.nodes, millis, Wheel::EXPIRE_MAX, due);
         let room = Wheel::EXPIRE_MAX - (due.len() - before);
@@ -173,8 +174,8 @@ impl Wheel {
     pub const EXPIRE_MAX: usize = 256;
 
     /// The place for a deadline. Never later than it should be, see the module.
-    fn place(&self, at: Instant, precise: bool) -> Place {
-        let millis = self.millis_ceil(at);
+    fn place(&self, at: Tick, precise: bool) -> Place {
+        let millis = at.micros().div_ceil(1000);
         if !precise {
             return Place::Coarse(self.coarse.clamp(millis.div_ceil(COARSE_MS)));
         }
@@ -213,16 +214,15 @@ impl Wheel {
             filed => Some(Place::Coarse(filed >> 1)),
         }
     }
+}
 
-    fn millis_floor(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.start);
-        since.as_secs().saturating_mul(1000).saturating_add(u64::from(since.subsec_millis()))
-    }
+fn from_millis(millis: u64) -> Tick {
+    Tick::from_micros(millis.saturating_mul(1000))
+}
 
-    fn millis_ceil(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.start);
-        let part = u64::from(since.subsec_nanos().div_ceil(1_000_000));
-        since.as_secs().saturating_mul(1000).saturating_add(part)
+impl Default for Wheel {
+    fn default() -> Wheel {
+        Wheel::new()
     }
 }
 

@@ -5,18 +5,21 @@
 //! makes two runs differ passes through here.
 
 use super::errand::Errand;
-use crate::http::{FileSpan, Now, Peer};
+use crate::http::{FileSpan, Peer};
 use crate::net::Socket;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 /// The outside, as the loop needs it.
 pub trait World {
     /// A client's byte stream.
     type Socket: Socket;
 
-    /// The time. Called once a turn, after the poll.
-    fn now(&mut self) -> Now;
+    /// The time, for durations and deadlines. Read once a turn, after the poll.
+    fn now(&mut self) -> Instant;
+
+    /// The time, for dates. Read some times a second at most.
+    fn wall(&mut self) -> SystemTime;
 
     /// Waits for readiness until the time is over (`None`: for ever), and
     /// appends what became ready.
@@ -134,7 +137,17 @@ impl Bits {
 
 impl std::fmt::Debug for Bits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = ["readable", "writable", "half-closed", "gone", "eof", "queued", "starved", "listed", "touched"];
+        let names = [
+            "readable",
+            "writable",
+            "half-closed",
+            "gone",
+            "eof",
+            "queued",
+            "starved",
+            "listed",
+            "touched",
+        ];
         let set = names.iter().enumerate().filter(|(i, _)| self.0 & (1 << i) != 0);
         f.debug_set().entries(set.map(|(_, name)| name)).finish()
     }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::helper::{self, Pool};
-use crate::http::{FileSpan, Lane, Now, Peer};
+use crate::http::{FileSpan, Lane, Peer};
 use crate::net::{Listener, Stream, span};
 use crate::reactor::{Bits, Errand, Inbox, Ready, Source, World};
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -16,10 +16,6 @@ const WAKER: usize = 0;
 /// Events taken from the kernel at once. With more ready, the rest comes with
 /// the next turn, which then does not wait.
 const EVENTS_PER_TURN: usize = 1024;
-/// How long the wall clock is derived from the monotonic one before it is read
-/// again: it may be set meanwhile, but dates show whole seconds only.
-const WALL_KEPT: Duration = Duration::from_millis(250);
-
 /// Everything outside the loop, for real.
 #[derive(Debug)]
 pub(crate) struct RealWorld {
@@ -27,8 +23,6 @@ pub(crate) struct RealWorld {
     events: Events,
     listeners: Vec<Option<Listener>>,
     pool: Arc<Pool>,
-    /// Both clocks, read together.
-    read: Now,
 }
 
 impl RealWorld {
@@ -54,7 +48,6 @@ impl RealWorld {
             events: Events::with_capacity(EVENTS_PER_TURN),
             listeners: listeners.into_iter().map(Some).collect(),
             pool,
-            read: Now::read(),
         };
         Ok((world, Arc::new(inbox)))
     }
@@ -67,14 +60,12 @@ impl RealWorld {
 impl World for RealWorld {
     type Socket = Stream;
 
-    fn now(&mut self) -> Now {
-        let instant = Instant::now();
-        let since = instant.saturating_duration_since(self.read.instant);
-        if since >= WALL_KEPT {
-            self.read = Now { instant, wall: SystemTime::now() };
-            return self.read;
-        }
-        Now { instant, wall: self.read.wall + since }
+    fn now(&mut self) -> Instant {
+        Instant::now()
+    }
+
+    fn wall(&mut self) -> SystemTime {
+        SystemTime::now()
     }
 
     fn poll(&mut self, wait: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
