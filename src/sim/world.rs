@@ -9,7 +9,7 @@ use super::client::Client;
 use super::link::{Link, Mood, ScriptedSocket};
 use super::rng::Rng;
 use super::service::Wakes;
-use crate::http::{FileSpan, Lane, Now, Peer, Wake};
+use crate::http::{FileSpan, Lane, Peer, Wake};
 use crate::reactor::{Bits, Errand, Inbox, Ready, Source, World};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Everything outside the loop, from a script.
 #[derive(Debug)]
@@ -277,9 +277,12 @@ impl ScriptedWorld {
 impl World for ScriptedWorld {
     type Socket = ScriptedSocket;
 
-    fn now(&mut self) -> Now {
-        let wall = UNIX_EPOCH + Duration::from_secs(1_000_000_000) + self.at;
-        Now { instant: self.start + self.at, wall }
+    fn now(&mut self) -> Instant {
+        self.start + self.at
+    }
+
+    fn wall(&mut self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_000_000_000) + self.at
     }
 
     fn poll(&mut self, wait: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
