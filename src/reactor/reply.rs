@@ -145,7 +145,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// Some unwanted content was thrown away: is it over?
     pub(crate) fn after_discard(&mut self) {
-        if let Phase::Discard(spare) = std::mem::take(&mut self.active.phase) {
+        if let Phase::Discard(mut spare) = std::mem::take(&mut self.active.phase) {
+            // Trailers of what was thrown away are not the next request's.
+            spare.request.trailers.clear();
             self.cycle(spare);
         }
     }
