@@ -204,6 +204,9 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         };
         let head_begun = self.connection.http.head_begun();
         let Driver { mut active, connection, shared, .. } = self;
+        // What a dead connection has gathered must not reach the next one.
+        debug_assert!(connection.life == Life::Dead || shared.out.is_empty());
+        shared.out.clear();
         let now = shared.tick;
         let open = connection.life == Life::Open;
         if open && !active.is_idle(head_begun) {
