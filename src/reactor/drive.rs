@@ -143,6 +143,8 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             return false;
         }
         if shared.out.is_empty() && active.output.is_empty() {
+            // A stream may end with nothing after its last bytes were written.
+            self.settle_replies();
             return self.say_farewell();
         }
         let before = active.output.written;

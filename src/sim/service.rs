@@ -64,6 +64,7 @@ impl Service for Scripted {
         self.check_fresh(&exchange);
         let mut ledger = self.ledger.borrow_mut();
         exchange.bookmark.route = Some(ledger.finished.len() as u32);
+        log::trace!("exchange {}: {}", ledger.finished.len(), exchange.request.target());
         ledger.finished.push(0);
         drop(ledger);
         self.go_on(exchange)
@@ -84,6 +85,7 @@ impl Service for Scripted {
     fn finish(&mut self, exchange: &mut Exchange, outcome: &Outcome) {
         let mut ledger = self.ledger.borrow_mut();
         let serial = exchange.bookmark.route.unwrap_or(u32::MAX);
+        log::trace!("exchange {serial}: {:?}", outcome.end);
         match ledger.finished.get_mut(serial as usize) {
             Some(count) => *count = count.saturating_add(1),
             None => ledger.complain(format!("exchange {serial} finished and never begun")),
