@@ -150,6 +150,8 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             return false;
         }
         if shared.out.is_empty() && active.output.is_empty() {
+            // A stream may end with nothing after its last bytes were written.
+            self.settle_replies();
             return self.say_farewell();
         }
         let before = active.output.written;
@@ -219,6 +221,9 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
     fn settle(self, again: bool) -> Verdict {
         let head_begun = self.connection.http.head_begun();
         let Driver { mut active, connection, shared, .. } = self;
+        // What a dead connection has gathered must not reach the next one.
+        debug_assert!(connection.life == Life::Dead || shared.out.is_empty());
+        shared.out.clear();
         let now = shared.tick;
         if connection.life == Life::Open && active.is_idle(head_begun) {
             if active.lent > 0 {

@@ -367,9 +367,10 @@ impl<S: Service, W: World> Reactor<S, W> {
             if let Deadline::At(at, why) = connection.deadline(active, config, self.shared.draining)
             {
                 let filed = self.wheel.filed_at(slot);
-                let slack = Duration::from_millis(101); // one tick of the coarse level
+                // What is over falls due at the next tick of the coarse level.
+                let latest = at.max(self.shared.tick) + Duration::from_millis(101);
                 assert!(
-                    filed.is_some_and(|filed| filed <= at + slack)
+                    filed.is_some_and(|filed| filed <= latest)
                         || connection.bits.has(Bits::QUEUED)
                         || self.leaving.is_sweeping(),
                     "slot {slot}: {why:?} at {at:?}, filed at {filed:?}"
