@@ -4,10 +4,16 @@
 
 #[path = "conformance/common.rs"]
 mod common;
-#[path = "conformance/items_a.rs"]
-mod items_a;
-#[path = "conformance/items_b.rs"]
-mod items_b;
-#[path = "conformance/items_c.rs"]
-mod items_c;
+#[path = "conformance/items_01_08.rs"]
+mod items_01_08;
+#[path = "conformance/items_09_13.rs"]
+mod items_09_13;
+#[path = "conformance/items_14_17.rs"]
+mod items_14_17;
+#[path = "conformance/items_18_22.rs"]
+mod items_18_22;
+#[path = "conformance/rfc9110.rs"]
+mod rfc9110;
+#[path = "conformance/rfc9112.rs"]
+mod rfc9112;
 mod support;

@@ -8,6 +8,12 @@ use onepoll::{Config, Server};
 use std::sync::Arc;
 use std::time::Duration;
 
+
+
+
+
+
+
 #[test]
 fn item_18_a_half_closed_client_still_gets_its_answers() {
     let fixture = Fixture::new();
@@ -208,7 +214,7 @@ fn item_21_buffers_together_are_bounded_and_uploads_wait_for_their_turn() {
 
 #[test]
 fn item_22_no_descriptor_is_left_behind_by_resets() {
-    let mut server = Process::spawn("items_c::child", "serve", "");
+    let mut server = Process::spawn("items_18_22::child", "serve", "");
     let to = server.address();
     Client::connect(to).send(HELLO).reply().expect(200);
     server.say("idle");
