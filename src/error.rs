@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 /// Why a server can't start, or why its loop ended. One line, for a person.
 #[derive(Debug)]
@@ -18,6 +19,13 @@ pub enum Error {
     Listen {
         /// The address as it was given.
         address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder that was to be served can't be.
+    Folder {
+        /// The path as it was given.
+        path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
@@ -46,6 +54,15 @@ impl fmt::Display for Error {
                 write!(f, "cannot listen on {address}: the address is in use by another program")
             }
             Error::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
+            Error::Folder { path, source } => {
+                let path = path.display();
+                match source.kind() {
+                    io::ErrorKind::NotFound => write!(f, "{path}: no such folder"),
+                    io::ErrorKind::NotADirectory => write!(f, "{path}: not a folder"),
+                    io::ErrorKind::PermissionDenied => write!(f, "{path}: permission denied"),
+                    _ => write!(f, "{path}: {source}"),
+                }
+            }
             Error::Route(why) => write!(f, "routes: {why}"),
             Error::Io { doing, source } => write!(f, "{doing}: {source}"),
         }
@@ -55,7 +72,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Listen { source, .. } | Error::Io { source, .. } => Some(source),
+            Error::Listen { source, .. }
+            | Error::Folder { source, .. }
+            | Error::Io { source, .. } => Some(source),
             _ => None,
         }
     }

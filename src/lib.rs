@@ -5,6 +5,8 @@ pub mod app;
 mod config;
 pub mod disk;
 mod error;
+#[cfg(feature = "files")]
+pub mod files;
 pub mod helper;
 pub mod http;
 pub mod middleware;
@@ -19,3 +21,8 @@ pub use app::App;
 pub use config::{Config, Limits, Overload};
 pub use error::Error;
 pub use server::{Background, Handle, Running, Server};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

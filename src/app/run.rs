@@ -11,6 +11,7 @@ use super::handler::{BodyMode, Entry};
 use super::middleware::{After, Done, Flow, Middleware};
 use super::pages;
 use super::reply::{Kind, Reply, Then};
+use crate::error::Error;
 use crate::http::{Exchange, Intake, Job, Method, Now, Outcome, Response, Service, Status, Step};
 use crate::route::Lookup;
 use std::rc::Rc;
@@ -53,6 +54,15 @@ pub(super) enum Next {
 }
 
 impl Service for App {
+    fn prepare(&mut self) -> Result<(), Error> {
+        self.check()
+    }
+
+    /// Only middleware wants to know how it ended.
+    fn observes(&self, exchange: &Exchange) -> bool {
+        exchange.bookmark.entered > 0
+    }
+
     fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
         exchange.bookmark.route = self.find(&mut exchange);
         self.inward(exchange)

@@ -29,8 +29,10 @@ mod service;
 mod status;
 
 pub mod chars;
+pub mod conditional;
 pub mod date;
 pub mod form;
+pub mod range;
 pub mod target;
 
 pub use body::{Body, FileSpan, Pull, Sink, Source, Switched, Takeover};

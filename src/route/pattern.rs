@@ -16,7 +16,7 @@
 //! decoded, hex digits are upper-case (RFC 3986 section 6.2.2). So `/é` and
 //! `/%c3%a9` are the same pattern, and a literal is always ASCII.
 
-use crate::Error;
+use crate::error::Error;
 use crate::http::chars;
 
 /// A pattern, taken apart.

@@ -5,7 +5,7 @@ use super::decode::decode;
 use super::pattern::{CAPTURES_MAX, Pattern, Segment};
 use super::regex::{Groups, Regex};
 use super::tree::{Search, Tree};
-use crate::Error;
+use crate::error::Error;
 use crate::http::{Method, Params};
 use std::fmt;
 use std::sync::Arc;
@@ -213,7 +213,9 @@ impl<T> Table<T> {
     /// `path` is a [`Request::route_path`](crate::http::Request::route_path):
     /// percent-encoded unreserved characters are decoded already, all else is
     /// not; so `%2F` never splits a segment. Nothing is allocated once `params`
-    /// is warm, unless a regex meets a percent-encoded value or captures.
+    /// is warm, except where a regex is asked, or where patterns hold encoded
+    /// bytes and the path has some in lower case. A path longer than 65,535 bytes
+    /// is not found.
     #[inline]
     pub fn lookup<'t>(&'t self, method: &Method, path: &str, params: &mut Params) -> Lookup<'t, T> {
         if self.escapes
@@ -251,7 +253,7 @@ impl<T> Table<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)] // else its answer is copied once more
     fn found<'t>(
         &'t self,
         number: u32,
