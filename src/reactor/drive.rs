@@ -206,6 +206,11 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         let Driver { mut active, connection, shared, .. } = self;
         let now = shared.tick;
         let open = connection.life == Life::Open;
+        if connection.life == Life::Dead {
+            // What was gathered for one client must never reach the next.
+            shared.out.clear();
+        }
+        debug_assert!(shared.out.is_empty(), "gathered bytes are flushed or queued");
         if open && !active.is_idle(head_begun) {
             let footprint = active.footprint();
             shared.buffers.settle(&mut active.lent, footprint);

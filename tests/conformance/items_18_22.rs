@@ -8,12 +8,6 @@ use onepoll::{Config, Server};
 use std::sync::Arc;
 use std::time::Duration;
 
-
-
-
-
-
-
 #[test]
 fn item_18_a_half_closed_client_still_gets_its_answers() {
     let fixture = Fixture::new();

@@ -27,7 +27,8 @@ fn s6_6_1_date_is_the_present() {
 #[test]
 fn s8_6_content_length_is_of_the_content() {
     let fixture = Fixture::new();
-    for (path, len) in [("/hello", "13"), ("/bytes/0", "0"), ("/bytes/9", "9"), ("/file/77", "77")] {
+    for (path, len) in [("/hello", "13"), ("/bytes/0", "0"), ("/bytes/9", "9"), ("/file/77", "77")]
+    {
         let (reply, _) = ask(&fixture, with(&format!("GET {path}"), ""));
         assert_eq!(reply.get("content-length"), Some(len), "{path}");
     }
@@ -52,7 +53,8 @@ fn s9_3_2_head_has_the_fields_of_get_and_no_content() {
 fn s9_3_6_connect_without_a_route_is_501() {
     let fixture = Fixture::new();
     for target in ["a:80", "[::1]:443", "1.2.3.4:1"] {
-        let (reply, _) = ask(&fixture, format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n"));
+        let (reply, _) =
+            ask(&fixture, format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n"));
         reply.expect(501);
     }
 }

@@ -34,9 +34,11 @@ fn s2_2_an_empty_line_before_the_request_line_is_ignored() {
 fn s2_3_replies_are_of_1_1_whatever_was_asked() {
     // The reader of heads insists on `HTTP/1.1`.
     let fixture = Fixture::new();
-    for request in
-        ["GET /hello HTTP/1.0\r\n\r\n", "GET /hello HTTP/1.7\r\nHost: a\r\n\r\n", "X / HTTP/3.0\r\n\r\n"]
-    {
+    for request in [
+        "GET /hello HTTP/1.0\r\n\r\n",
+        "GET /hello HTTP/1.7\r\nHost: a\r\n\r\n",
+        "X / HTTP/3.0\r\n\r\n",
+    ] {
         ask(&fixture, request);
     }
 }
@@ -52,16 +54,15 @@ fn s3_2_2_an_absolute_target_wins_over_host() {
 #[test]
 fn s3_2_4_options_of_the_server_as_a_whole() {
     let fixture = Fixture::new();
-    for target in ["*", "http://a"] {
-        let (reply, _) = ask(&fixture, with(&format!("OPTIONS {target}"), "Content-Length: 0\r\n"));
-        assert!(matches!(reply.status, 200 | 204), "{target}: {}", reply.status);
-    }
+    let reply = understood(&fixture, with("OPTIONS *", "Content-Length: 0\r\n"), 204);
+    assert!(reply.body.is_empty());
 }
 
 #[test]
 fn s3_1_methods_are_case_sensitive_and_extensible() {
     let fixture = Fixture::new();
-    for method in ["PURGE", "get", "M-SEARCH", "X!#$%&'*+.^_`|~9", "PROPFIND", "UPDATEREDIRECTREF"] {
+    for method in ["PURGE", "get", "M-SEARCH", "X!#$%&'*+.^_`|~9", "PROPFIND", "UPDATEREDIRECTREF"]
+    {
         let reply = understood(&fixture, with(&format!("{method} /mirror"), ""), 200);
         assert!(reply.text().starts_with(&format!("{method} /mirror ")), "{}", reply.text());
     }
@@ -147,7 +148,7 @@ fn s7_1_2_trailers_are_kept_apart_from_the_headers() {
 #[test]
 fn s8_content_that_falls_short_or_fails_is_visibly_incomplete() {
     let fixture = Fixture::new();
-    for path in ["/liar/1001", "/failing"] {
+    for path in ["/liar/1001", "/failing", "/blocking-failing"] {
         let mut client = fixture.client();
         client.send(with(&format!("GET {path}"), "")).send(HELLO);
         let cut = client.try_reply_to("GET");
@@ -166,6 +167,24 @@ fn s8_content_that_falls_short_or_fails_is_visibly_incomplete() {
     client.head();
     client.expect_ended();
     until("the end", || fixture.stats().open.value() == 0);
+}
+
+/// Part of a cut reply once went out to whoever was served next.
+#[test]
+fn s8_what_is_left_of_a_cut_reply_reaches_nobody_else() {
+    let fixture = Fixture::new();
+    let mut others: Vec<_> = (0..8).map(|_| fixture.client()).collect();
+    for _ in 0..20 {
+        let mut cut = fixture.client();
+        cut.send(with("GET /blocking-failing", ""));
+        for other in &mut others {
+            other.send(HELLO);
+        }
+        assert!(cut.try_reply_to("GET").is_err());
+        for other in &mut others {
+            assert_eq!(other.reply().expect(200).text(), "Hello, World!");
+        }
+    }
 }
 
 #[test]

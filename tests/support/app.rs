@@ -275,6 +275,9 @@ fn streams(app: &mut App, seen: &Arc<Seen>, gate: &Gate) {
         Ok(ok(Body::Inline(Box::new(Zeros { left: 1000 }), said)))
     });
     app.get("/failing", |_: &mut Request| stream(ContentType::TEXT, Failing { begun: false }));
+    app.get("/blocking-failing", |_: &mut Request| {
+        Body::Blocking(Box::new(Failing { begun: false }), None)
+    });
     let s = Arc::clone(seen);
     app.get("/ticks/{ms}", move |request: &mut Request| -> Result<Response, Reject> {
         let pause = Duration::from_millis(request.param("ms")?);

@@ -100,7 +100,7 @@ pub fn wake_when_open(gate: Gate, wake: Wake) {
     });
 }
 
-/// Gives some bytes, then fails.
+/// Gives some bytes, then more of them and fails.
 pub struct Failing {
     pub begun: bool,
 }
@@ -108,6 +108,7 @@ pub struct Failing {
 impl Source for Failing {
     fn pull(&mut self, out: &mut Vec<u8>, _room: usize) -> io::Result<Pull> {
         if self.begun {
+            out.extend_from_slice(b"never to be seen");
             return Err(io::Error::other("the source fails, as it was told to"));
         }
         self.begun = true;
