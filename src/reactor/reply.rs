@@ -40,7 +40,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 if let Some(bytes) = exchange.response.body_ref().bytes() {
                     if bytes.len() <= FLATTEN {
                         if !http.frame(bytes.len(), &mut shared.out) {
-                            return self.cut(exchange);
+                            return self.cut(exchange, from);
                         }
                         shared.out.extend_from_slice(bytes);
                         return self.finish(exchange, from);
@@ -61,7 +61,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             if !self.connection.http.frame(length, &mut shared.out) {
-                return self.cut(exchange);
+                return self.cut(exchange, from);
             }
         }
         let output = &mut self.active.output;
@@ -91,7 +91,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.framed(exchange, from);
         } else {
             log::warn!("{}: the content is shorter than was said", exchange.request.path());
-            self.cut(exchange);
+            self.cut(exchange, from);
         }
     }
 
@@ -153,8 +153,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     /// The reply can't be completed: what the client has is visibly incomplete.
-    fn cut(&mut self, exchange: Box<Exchange>) {
-        self.lost(exchange);
+    fn cut(&mut self, exchange: Box<Exchange>, from: u64) {
+        self.shared.stats.cuts.add(1);
+        let bytes = self.active.output.written.saturating_sub(from);
+        self.finished(exchange, End::Cut, bytes, self.active.begun);
         self.die();
     }
 
@@ -226,11 +228,11 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Ok(pull) if framed => pull,
             Ok(_) => {
                 log::warn!("{}: more content than was said", replying.exchange.request.path());
-                return self.cut(replying.exchange);
+                return self.cut(replying.exchange, replying.from);
             }
             Err(error) => {
                 log::warn!("{}: the stream failed: {error}", replying.exchange.request.path());
-                return self.cut(replying.exchange);
+                return self.cut(replying.exchange, replying.from);
             }
         };
         if chunk.len() <= FLATTEN {

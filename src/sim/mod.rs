@@ -138,10 +138,13 @@ impl Simulation {
         let drains = rude && rng.once_in(6);
         if drains {
             let after = Duration::from_millis(rng.below(20_000) as u64);
-            world.command(after, match rng.below(3) {
-                0 => Command::Stop,
-                _ => Command::Drain(Duration::from_secs(rng.between(1, 30) as u64)),
-            });
+            world.command(
+                after,
+                match rng.below(3) {
+                    0 => Command::Stop,
+                    _ => Command::Drain(Duration::from_secs(rng.between(1, 30) as u64)),
+                },
+            );
         }
         let (ledger, alive) = (Rc::default(), Arc::default());
         let service = Scripted { ledger: Rc::clone(&ledger), wakes, alive: Arc::clone(&alive) };
