@@ -183,6 +183,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             }
             other => {
                 self.active.phase = other;
+                self.active.whole = true;
                 self.after_discard();
             }
         }
