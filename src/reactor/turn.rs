@@ -132,7 +132,9 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.sweep();
         }
         // 7 reap
-        self.reap();
+        if !self.dead.is_empty() {
+            self.reap();
+        }
         let due = self.service.idle(self.shared.now);
         self.service_due = due.map(|due| self.shared.epoch.tick(due));
         self.shared.stats.turns.add(1);
@@ -150,9 +152,8 @@ impl<S: Service, W: World> Reactor<S, W> {
     }
 
     fn next_tick(&self) -> Option<Tick> {
-        let ticks =
-            [self.wheel.next_deadline(), self.accepting.retry_at(), self.leaving.deadline()];
-        ticks.into_iter().chain([self.service_due]).flatten().min()
+        let next = sooner(self.wheel.next_deadline(), self.service_due);
+        sooner(sooner(next, self.accepting.retry_at()), self.leaving.deadline())
     }
 
     /// The application.
@@ -377,6 +378,16 @@ impl<S: Service, W: World> Reactor<S, W> {
                 );
             }
         }
+    }
+}
+
+/// The sooner of two moments that may never come.
+#[inline]
+fn sooner(a: Option<Tick>, b: Option<Tick>) -> Option<Tick> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (None, b) => b,
+        (a, None) => a,
     }
 }
 
