@@ -136,6 +136,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         let id = self.slots.insert(Connection::new(socket, peer, now));
         debug_assert_eq!(id.slot, id_of_next);
         self.shared.stats.accepted.add(1);
+        self.shared.stats.open.set(self.slots.len() as u64);
         log::trace!("{peer}: connection {}", id.number());
         if full {
             self.shared.stats.refused.add(1);
