@@ -269,7 +269,10 @@ impl ScriptedWorld {
     }
 
     fn stop(&mut self, what: &str) -> io::Error {
-        self.wrong.get_or_insert(what.to_owned());
+        let busy = self.clients.iter().enumerate().filter(|(_, client)| !client.is_done());
+        let busy: Vec<String> =
+            busy.map(|(number, client)| format!("\n  client {number}: {}", client.status())).collect();
+        self.wrong.get_or_insert(format!("{what}{}\n", busy.concat()));
         io::Error::other("the simulation stops")
     }
 }
@@ -307,6 +310,7 @@ impl World for ScriptedWorld {
             let to = match (next, limit) {
                 (Some(next), Some(limit)) => next.min(limit),
                 (Some(one), None) | (None, Some(one)) => one,
+                (None, None) if self.is_over() => return Ok(()),
                 (None, None) => return Err(self.stop("everybody waits for everybody")),
             };
             if to > TIME_MAX {
