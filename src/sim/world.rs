@@ -56,6 +56,8 @@ pub(crate) struct Temper {
     pub(crate) refuses: usize,
     /// One file part in so many is not in memory.
     pub(crate) cold: usize,
+    /// Descriptors run out now and then.
+    pub(crate) rude: bool,
     /// Events per poll at most.
     pub(crate) events_max: usize,
 }
@@ -331,7 +333,7 @@ impl World for ScriptedWorld {
         match self.rng.below(40) {
             0 => return Err(io::ErrorKind::Interrupted.into()),
             1 => return Err(io::ErrorKind::ConnectionAborted.into()),
-            2 => return Err(io::Error::from_raw_os_error(TOO_MANY_FILES)),
+            2 if self.temper.rude => return Err(io::Error::from_raw_os_error(TOO_MANY_FILES)),
             _ => {}
         }
         let Some(client) = self.backlog.pop_front() else {
