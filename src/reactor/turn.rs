@@ -342,6 +342,7 @@ impl<S: Service, W: World> Reactor<S, W> {
 
     fn reap(&mut self) {
         while let Some(slot) = self.dead.pop() {
+            self.accepting.resume();
             self.wheel.disarm(slot);
             let Some(mut connection) = self.slots.remove(slot) else { continue };
             let Some(mut active) = connection.active.take() else { continue };

@@ -67,6 +67,15 @@ impl Client {
         self.state == Doing::Done
     }
 
+    /// What it is doing, for a report.
+    pub(crate) fn status(&self) -> String {
+        let Client { at, sent, count, state, end, .. } = self;
+        let mut op = format!("{:?}", self.plan.ops.get(*at));
+        op.truncate(60);
+        let link = self.link.borrow();
+        format!("{state:?} at {at} ({op}, {sent} sent), {count} replies, end {end:?}; {link}")
+    }
+
     /// Complete replies so far.
     pub(crate) fn replies(&self) -> usize {
         self.count

@@ -127,6 +127,7 @@ impl Simulation {
             tells_all: rng.once_in(2),
             refuses: if rng.once_in(3) { 6 } else { usize::MAX },
             cold: if rng.once_in(2) { 3 } else { 50 },
+            rude,
             events_max: if rng.once_in(3) { 2 } else { 100 },
         };
         let wakes = Wakes::default();
