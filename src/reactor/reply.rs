@@ -145,7 +145,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// Some unwanted content was thrown away: is it over?
     pub(crate) fn after_discard(&mut self) {
-        if let Phase::Discard(spare) = std::mem::take(&mut self.active.phase) {
+        if let Phase::Discard(mut spare) = std::mem::take(&mut self.active.phase) {
+            // Trailers of what was thrown away are not the next request's.
+            spare.request.trailers.clear();
             self.cycle(spare);
         }
     }
@@ -198,6 +200,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             return false;
         }
         let Phase::Reply(replying) = &mut self.active.phase else { return false };
+        // Until the source is back; a wake in the meantime says `Room`.
+        replying.next = Next::Wake;
         match std::mem::replace(&mut replying.pulling, Pulling::Away) {
             Pulling::Inline(mut source) => {
                 let mut chunk = Vec::new();
@@ -239,7 +243,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
         match next_pull(pull, self.shared.tick) {
             Some(next) => {
-                replying.next = next;
+                // Woken while it was pulled: it may have looked just before.
+                if replying.next != Next::Room {
+                    replying.next = next;
+                }
                 replying.pulling = pulling;
                 self.active.phase = Phase::Reply(replying);
             }
