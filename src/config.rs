@@ -50,7 +50,8 @@ pub struct Config {
     /// Requests on one connection before it is closed: 10,000.
     pub requests_per_connection: u32,
 
-    /// Helper threads that are always there: 1.
+    /// Helper threads that are always there: 0, so that a server whose handlers
+    /// never leave the loop has one thread.
     pub helpers_min: usize,
     /// Helper threads at most: 4.
     pub helpers_max: usize,
@@ -114,7 +115,7 @@ impl Default for Config {
             overload: Overload::Refuse,
             buffers_max: 256 << 20,
             requests_per_connection: 10_000,
-            helpers_min: 1,
+            helpers_min: 0,
             helpers_max: 4,
             helper_queue: 1024,
             join_limit: Duration::from_secs(5),
@@ -161,11 +162,11 @@ impl Config {
         if self.buffers_max < 1 << 20 {
             return wrong("buffers_max", "must be at least 1 MiB");
         }
-        if self.helpers_min == 0 || self.helpers_min > self.helpers_max {
-            return wrong("helpers_min", "must be 1 to helpers_max");
+        if self.helpers_min > self.helpers_max {
+            return wrong("helpers_min", "must be 0 to helpers_max");
         }
-        if self.helpers_max > 1024 {
-            return wrong("helpers_max", "must be at most 1,024 threads");
+        if self.helpers_max == 0 || self.helpers_max > 1024 {
+            return wrong("helpers_max", "must be 1 to 1,024 threads");
         }
         if self.requests_per_connection == 0 {
             return wrong("requests_per_connection", "must be at least 1");

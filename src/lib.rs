@@ -15,6 +15,7 @@ pub mod proto;
 pub mod reactor;
 pub mod route;
 pub mod server;
+pub mod sim;
 pub mod stats;
 
 pub use app::App;

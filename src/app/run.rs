@@ -111,6 +111,9 @@ impl Service for App {
     }
 
     fn idle(&mut self, now: Now) -> Option<Instant> {
+        if self.bare {
+            return None;
+        }
         let wraps = self.scopes.iter().flat_map(|scope| &scope.wraps);
         wraps.filter_map(|middleware| guard(|| middleware.idle(now)).ok().flatten()).min()
     }
@@ -265,14 +268,14 @@ impl App {
     /// Which entry answers, if any.
     fn find(&self, exchange: &mut Exchange) -> Option<u32> {
         let (method, path, params) = exchange.request.route_parts();
-        match self.table.lookup(method, path, params) {
+        match self.table.lookup_bytes(method, path, params) {
             Lookup::Found { value, .. } => Some(*value),
             Lookup::Options(_) | Lookup::MethodNotAllowed(_) => None,
             // Without a path: `OPTIONS *`, or the authority of a CONNECT
             // (RFC 9112 section 3.2). No fallback is about those.
             Lookup::NotFound if *method == Method::CONNECT => self.connect,
             Lookup::NotFound if path.is_empty() || *method == Method::TRACE => None,
-            Lookup::NotFound => self.fallback_for(path),
+            Lookup::NotFound => self.fallback_for(std::str::from_utf8(path).unwrap_or("")),
         }
     }
 
@@ -283,7 +286,7 @@ impl App {
         let (method, path, params) = exchange.request.route_parts();
         let (connect, options) = (*method == Method::CONNECT, *method == Method::OPTIONS);
         let trace = *method == Method::TRACE;
-        match self.table.lookup(method, path, params) {
+        match self.table.lookup_bytes(method, path, params) {
             Lookup::Options(allow) => {
                 exchange.response = Response::new(Status::NO_CONTENT).header("Allow", allow);
             }

@@ -127,24 +127,25 @@ pub(crate) fn head(
     if !fields.is_empty() {
         out.extend_from_slice(fields.wire());
     }
+    // Whoever sends Upgrade must name it as a connection option (RFC 9110
+    // section 7.8), in a 426 as well as in a 101.
+    let connection: &[u8] = match (persistence, own.upgrade) {
+        (Persistence::Assumed, false) => b"",
+        (Persistence::Assumed, true) => b"Connection: upgrade\r\n",
+        (Persistence::KeepAlive, false) => b"Connection: keep-alive\r\n",
+        (Persistence::KeepAlive, true) => b"Connection: keep-alive, upgrade\r\n",
+        (Persistence::Close, false) => b"Connection: close\r\n",
+        (Persistence::Close, true) => b"Connection: close, upgrade\r\n",
+    };
     match content {
-        Content::Length(len) => {
-            out.extend_from_slice(b"Content-Length: ");
-            decimal(len, out);
-        }
+        // Nearly every head ends like this: its last lines are one copy.
+        Content::Length(len) if connection.is_empty() => return length(len, true, out),
+        Content::Length(len) => length(len, false, out),
         Content::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Content::Unsaid => {}
     }
-    // Whoever sends Upgrade must name it as a connection option (RFC 9110
-    // section 7.8), in a 426 as well as in a 101.
-    out.extend_from_slice(match (persistence, own.upgrade) {
-        (Persistence::Assumed, false) => b"\r\n",
-        (Persistence::Assumed, true) => b"Connection: upgrade\r\n\r\n",
-        (Persistence::KeepAlive, false) => b"Connection: keep-alive\r\n\r\n",
-        (Persistence::KeepAlive, true) => b"Connection: keep-alive, upgrade\r\n\r\n",
-        (Persistence::Close, false) => b"Connection: close\r\n\r\n",
-        (Persistence::Close, true) => b"Connection: close, upgrade\r\n\r\n",
-    });
+    out.extend_from_slice(connection);
+    out.extend_from_slice(CRLF);
 }
 
 /// Writes a whole reply that says what was wrong and closes. To HEAD without
@@ -157,8 +158,8 @@ pub(crate) fn refusal(status: Status, preamble: &Preamble, to_head: bool, out: &
     if status == Status::SERVICE_UNAVAILABLE {
         out.extend_from_slice(RETRY_AFTER);
     }
-    out.extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
-    decimal(len, out);
+    out.extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\n");
+    length(len, false, out);
     out.extend_from_slice(b"Connection: close\r\n\r\n");
     if !to_head {
         out.extend_from_slice(reason.as_bytes());
@@ -260,12 +261,13 @@ fn unregistered(status: Status, out: &mut Vec<u8>) {
     out.extend_from_slice(CRLF);
 }
 
-/// A number and a line end.
+/// A `Content-Length` line, and the empty line if it is the last of its head.
 #[inline]
-fn decimal(mut n: u64, out: &mut Vec<u8>) {
-    // A u64 has at most 20 digits.
-    let mut line = *b"00000000000000000000\r\n";
-    let mut at = line.len() - CRLF.len();
+fn length(mut n: u64, last: bool, out: &mut Vec<u8>) {
+    // A u64 has at most 20 digits. They are written from the right, then the
+    // name is put in front of them.
+    let mut line = *b"Content-Length: 00000000000000000000\r\n\r\n";
+    let mut at = line.len() - 2 * CRLF.len();
     while let Some(slot) = at.checked_sub(1).and_then(|at| line.get_mut(at)) {
         *slot = b'0' + (n % 10) as u8; // below ten
         n /= 10;
@@ -274,7 +276,12 @@ fn decimal(mut n: u64, out: &mut Vec<u8>) {
             break;
         }
     }
-    out.extend_from_slice(line.get(at..).unwrap_or(&[]));
+    let from = at.saturating_sub(LENGTH_NAME.len());
+    if let Some(name) = line.get_mut(from..at) {
+        name.copy_from_slice(LENGTH_NAME);
+    }
+    let to = if last { line.len() } else { line.len() - CRLF.len() };
+    out.extend_from_slice(line.get(from..to).unwrap_or(&[]));
 }
 
 /// A chunk size and a line end.
@@ -296,6 +303,7 @@ fn hexadecimal(mut n: usize, out: &mut Vec<u8>) {
 }
 
 const CRLF: &[u8] = b"\r\n";
+const LENGTH_NAME: &[u8; 16] = b"Content-Length: ";
 const OK_LINE: &[u8] = b"HTTP/1.1 200 OK\r\n";
 /// For all lines of a head beside the preamble and the response's fields, with
 /// an ordinary media type: so that the buffer grows once.

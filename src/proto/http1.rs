@@ -109,6 +109,7 @@ impl Http1 {
         request: &mut Request,
     ) -> Result<(usize, Event), Fault> {
         match self.head.parse(limits, input, request) {
+            // Empty lines between requests are dropped, so that they hold no buffer.
             Ok(None) => Ok((self.head.drop_blank(), Event::NeedMore)),
             Ok(Some((used, framing))) => {
                 self.begin(limits, framing, request);

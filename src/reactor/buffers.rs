@@ -58,21 +58,26 @@ impl Buffers {
         }
     }
 
-    /// Takes a box back. Its account must be settled.
+    /// Takes the box of an idle connection back: nothing is left in it.
     #[inline]
+    pub(crate) fn give_back_idle(&mut self, mut active: Box<Active>) {
+        if self.actives.len() < KEPT && active.input.capacity() <= INPUT_KEPT {
+            active.output.restart();
+            active.received = 0;
+            self.actives.push(active);
+        }
+    }
+
+    /// Takes a box back whatever is in it. Its account must be settled.
     pub(crate) fn give_back(&mut self, mut active: Box<Active>) {
-        if self.actives.len() == KEPT || !matches!(active.phase, Phase::Head(_)) {
-            return;
+        if !matches!(active.phase, Phase::Head(_)) {
+            active.phase = Phase::Head(self.exchange());
         }
         active.input.clear();
-        if active.input.capacity() > INPUT_KEPT {
-            active.input = Vec::new();
-        }
         active.output.clear();
         active.unsettled.clear();
         active.takeover = None;
-        active.received = 0;
-        self.actives.push(active);
+        self.give_back_idle(active);
     }
 
     /// An empty exchange.

@@ -106,15 +106,19 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             log::debug!("{}: the peer is gone", self.connection.peer);
             self.die();
         }
-        match self.connection.life {
+        let again = match self.connection.life {
             Life::Open => self.rounds(),
-            Life::Linger(_) => self.linger(),
-            Life::Dead => {}
-        }
-        self.settle()
+            Life::Linger(_) => {
+                self.linger();
+                self.connection.bits.has(Bits::READABLE)
+            }
+            Life::Dead => false,
+        };
+        self.settle(again)
     }
 
-    pub(crate) fn rounds(&mut self) {
+    /// Whether it could still go on comes back.
+    fn rounds(&mut self) -> bool {
         for _ in 0..ROUNDS_PER_TURN {
             let mut moved = false;
             if self.active.wants_input() {
@@ -124,14 +128,17 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 moved |= self.pull();
             }
             moved |= self.flush();
-            if !moved || self.connection.life != Life::Open {
-                return;
+            match self.connection.life {
+                Life::Open => {}
+                Life::Linger(_) => return self.connection.bits.has(Bits::READABLE),
+                Life::Dead => return false,
             }
-            // The usual end: everything read is answered, everything written.
-            if !self.is_able() {
-                return;
+            let able = self.is_able();
+            if !able || !moved {
+                return able; // done, or the budget is
             }
         }
+        true
     }
 
     /// Writes what was gathered and queued; whether the connection came closer
@@ -143,6 +150,8 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             return false;
         }
         if shared.out.is_empty() && active.output.is_empty() {
+            // A stream may end with nothing after its last bytes were written.
+            self.settle_replies();
             return self.say_farewell();
         }
         let before = active.output.written;
@@ -182,7 +191,19 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
     }
 
     /// Whether another round could move something, without a new event.
-    pub(crate) fn is_able(&self) -> bool {
+    #[inline]
+    fn is_able(&self) -> bool {
+        let bits = self.connection.bits;
+        let active = &self.active;
+        // The usual end: everything read is answered, everything written.
+        let rests = matches!(active.phase, Phase::Head(_))
+            && !bits.any(Bits::READABLE.and(Bits::EOF))
+            && active.input.is_empty()
+            && active.output.is_empty();
+        !rests && self.is_able_yet()
+    }
+
+    fn is_able_yet(&self) -> bool {
         let bits = self.connection.bits;
         let active = &self.active;
         let input = active.wants_input()
@@ -196,17 +217,20 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
 
     /// Settles the account, gives the box back if the connection is idle, and
     /// says what is next.
-    fn settle(self) -> Verdict {
-        let again = match self.connection.life {
-            Life::Open => self.is_able(),
-            Life::Linger(_) => self.connection.bits.has(Bits::READABLE),
-            Life::Dead => false,
-        };
+    #[inline]
+    fn settle(self, again: bool) -> Verdict {
         let head_begun = self.connection.http.head_begun();
         let Driver { mut active, connection, shared, .. } = self;
+        // What a dead connection has gathered must not reach the next one.
+        debug_assert!(connection.life == Life::Dead || shared.out.is_empty());
+        shared.out.clear();
         let now = shared.tick;
-        let open = connection.life == Life::Open;
-        if open && !active.is_idle(head_begun) {
+        if connection.life == Life::Open && active.is_idle(head_begun) {
+            if active.lent > 0 {
+                shared.buffers.settle(&mut active.lent, 0);
+            }
+            shared.buffers.give_back_idle(active);
+        } else if connection.life == Life::Open {
             let footprint = active.footprint();
             shared.buffers.settle(&mut active.lent, footprint);
             active.keep_pace(now);

@@ -40,7 +40,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 if let Some(bytes) = exchange.response.body_ref().bytes() {
                     if bytes.len() <= FLATTEN {
                         if !http.frame(bytes.len(), &mut shared.out) {
-                            return self.cut(exchange);
+                            return self.cut(exchange, from);
                         }
                         shared.out.extend_from_slice(bytes);
                         return self.finish(exchange, from);
@@ -61,7 +61,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             if !self.connection.http.frame(length, &mut shared.out) {
-                return self.cut(exchange);
+                return self.cut(exchange, from);
             }
         }
         let output = &mut self.active.output;
@@ -91,7 +91,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.framed(exchange, from);
         } else {
             log::warn!("{}: the content is shorter than was said", exchange.request.path());
-            self.cut(exchange);
+            self.cut(exchange, from);
         }
     }
 
@@ -145,14 +145,18 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// Some unwanted content was thrown away: is it over?
     pub(crate) fn after_discard(&mut self) {
-        if let Phase::Discard(spare) = std::mem::take(&mut self.active.phase) {
+        if let Phase::Discard(mut spare) = std::mem::take(&mut self.active.phase) {
+            // Trailers of what was thrown away are not the next request's.
+            spare.request.trailers.clear();
             self.cycle(spare);
         }
     }
 
     /// The reply can't be completed: what the client has is visibly incomplete.
-    fn cut(&mut self, exchange: Box<Exchange>) {
-        self.lost(exchange);
+    fn cut(&mut self, exchange: Box<Exchange>, from: u64) {
+        self.shared.stats.cuts.add(1);
+        let bytes = self.active.output.written.saturating_sub(from);
+        self.finished(exchange, End::Cut, bytes, self.active.begun);
         self.die();
     }
 
@@ -196,6 +200,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             return false;
         }
         let Phase::Reply(replying) = &mut self.active.phase else { return false };
+        // Until the source is back; a wake in the meantime says `Room`.
+        replying.next = Next::Wake;
         match std::mem::replace(&mut replying.pulling, Pulling::Away) {
             Pulling::Inline(mut source) => {
                 let mut chunk = Vec::new();
@@ -222,11 +228,11 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Ok(pull) if framed => pull,
             Ok(_) => {
                 log::warn!("{}: more content than was said", replying.exchange.request.path());
-                return self.cut(replying.exchange);
+                return self.cut(replying.exchange, replying.from);
             }
             Err(error) => {
                 log::warn!("{}: the stream failed: {error}", replying.exchange.request.path());
-                return self.cut(replying.exchange);
+                return self.cut(replying.exchange, replying.from);
             }
         };
         if chunk.len() <= FLATTEN {
@@ -237,7 +243,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
         match next_pull(pull, self.shared.tick) {
             Some(next) => {
-                replying.next = next;
+                // Woken while it was pulled: it may have looked just before.
+                if replying.next != Next::Room {
+                    replying.next = next;
+                }
                 replying.pulling = pulling;
                 self.active.phase = Phase::Reply(replying);
             }

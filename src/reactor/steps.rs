@@ -66,6 +66,11 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             }
         }
         log::error!("{}: the service goes round in circles", self.connection.peer);
+        let (Step::Respond(exchange)
+        | Step::Receive(exchange, _)
+        | Step::Offload(exchange, _)
+        | Step::Sleep(exchange, _)) = step;
+        self.lost(exchange);
         self.die();
     }
 
@@ -115,11 +120,19 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 exchange.failed = Some(Status::SERVICE_UNAVAILABLE);
                 Some(exchange)
             }
-            Err(_) => {
-                self.die();
+            Err(work) => {
+                self.unserved(work);
                 None
             }
         }
+    }
+
+    /// A helper can't be had and there is no other way: the connection ends.
+    fn unserved(&mut self, work: Work) {
+        if let Work::Job(exchange, _) | Work::Finish(_, exchange) = work {
+            self.lost(exchange);
+        }
+        self.die();
     }
 
     /// Sends a helper on an errand.
@@ -149,8 +162,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         } else {
             return;
         };
-        if self.errand(work).is_err() {
-            self.die(); // only when the pool is gone
+        if let Err(work) = self.errand(work) {
+            self.unserved(work); // only when the pool is gone
         }
     }
 }

@@ -211,10 +211,11 @@ impl<S: Service, W: World> Reactor<S, W> {
     fn note(&mut self, event: Ready) {
         match event.source {
             Source::Slot(slot) => {
-                if let Some(connection) = self.slots.get_mut(slot) {
-                    connection.bits.set(event.bits);
-                    self.enqueue(slot);
+                let Some(connection) = self.slots.get_mut(slot) else { return };
+                if !connection.bits.has(Bits::QUEUED) {
+                    self.run.push_back(slot);
                 }
+                connection.bits.set(event.bits.and(Bits::QUEUED));
             }
             Source::Listener(listener) => self.accepting.note(listener),
             Source::Inbox => self.inbox_rang = true,
@@ -234,17 +235,16 @@ impl<S: Service, W: World> Reactor<S, W> {
 
     #[inline]
     fn drive(&mut self, slot: u32) {
-        if let Some(connection) = self.slots.get_mut(slot) {
-            connection.bits.clear(Bits::QUEUED);
-            self.with(slot, |driver| driver.drive());
-        }
+        self.with(slot, |driver| {
+            driver.connection.bits.clear(Bits::QUEUED);
+            driver.drive()
+        });
     }
 
     /// Lets a driver do something with a connection, and does what it says then.
     #[inline]
     pub(crate) fn with(&mut self, slot: u32, what: impl FnOnce(Driver<'_, S, W>) -> Verdict) {
-        let Some(id) = self.slots.id(slot) else { return };
-        let Some(connection) = self.slots.get_mut(slot) else { return };
+        let Some((id, connection)) = self.slots.entry(slot) else { return };
         if connection.life == Life::Dead {
             return; // it waits to be reaped
         }
@@ -367,9 +367,10 @@ impl<S: Service, W: World> Reactor<S, W> {
             if let Deadline::At(at, why) = connection.deadline(active, config, self.shared.draining)
             {
                 let filed = self.wheel.filed_at(slot);
-                let slack = Duration::from_millis(101); // one tick of the coarse level
+                // What is over falls due at the next tick of the coarse level.
+                let latest = at.max(self.shared.tick) + Duration::from_millis(101);
                 assert!(
-                    filed.is_some_and(|filed| filed <= at + slack)
+                    filed.is_some_and(|filed| filed <= latest)
                         || connection.bits.has(Bits::QUEUED)
                         || self.leaving.is_sweeping(),
                     "slot {slot}: {why:?} at {at:?}, filed at {filed:?}"

@@ -116,6 +116,18 @@ impl Bits {
         self.0 & bits.0 == bits.0
     }
 
+    /// Whether any of these is set.
+    #[inline]
+    pub fn any(self, bits: Bits) -> bool {
+        self.0 & bits.0 != 0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, bits: Bits) -> Bits {
+        Bits(self.0 | bits.0)
+    }
+
     /// Sets these as well.
     #[inline]
     pub fn set(&mut self, bits: Bits) {

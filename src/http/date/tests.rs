@@ -26,9 +26,9 @@ fn dates_are_written() {
 }
 
 #[test]
-fn every_day_of_eight_thousand_years_comes_back() {
+fn every_day_of_a_thousand_years_comes_back() {
     let mut expected = 0;
-    for year in 1970..=9999 {
+    for year in 1970..=2999 {
         for month in 1..=12 {
             for day in 1..=days_in(year, month) {
                 assert_eq!(days_before(year, month, day), Some(expected));
@@ -37,7 +37,7 @@ fn every_day_of_eight_thousand_years_comes_back() {
             }
         }
     }
-    assert_eq!(expected * DAY - 1, LAST);
+    assert_eq!(civil(LAST / DAY), (9999, 12, 31));
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn what_is_written_is_read() {
     let mut secs = 0;
     while secs <= LAST {
         assert_eq!(parse(&format(secs), NOW), Some(secs));
-        secs += 86_400 * 3 + 12_347;
+        secs += 29 * DAY + 12_347;
     }
 }
 

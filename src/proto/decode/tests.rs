@@ -165,6 +165,14 @@ fn extensions_are_bounded_over_the_whole_body() {
 }
 
 #[test]
+fn trailers_and_extensions_are_bounded_apart() {
+    let extension = "a".repeat(30);
+    let trailer = format!("X: {}\r\n", "y".repeat(50));
+    let body = format!("0;{extension}\r\n{trailer}\r\n");
+    assert_eq!(good(Decoder::chunked(), body.as_bytes()).trailers.len(), 1);
+}
+
+#[test]
 fn trailers_are_kept_apart() {
     let body = b"1\r\nx\r\n0\r\nContent-Digest: a=:b:\r\nX-A:\t 1 2 \t\r\nEmpty:\r\n\r\n";
     let read = good(Decoder::chunked(), body);
