@@ -39,14 +39,14 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 self.end(Farewell::Switch);
             }
             Framed::Length(_) | Framed::Chunked | Framed::UntilClose => {
-                if let Some(bytes) = exchange.response.body_ref().bytes() {
-                    if bytes.len() <= FLATTEN {
-                        if !http.frame(bytes.len(), &mut shared.out) {
-                            return self.cut(exchange, from);
-                        }
-                        shared.out.extend_from_slice(bytes);
-                        return self.finish(exchange, from);
+                if let Some(bytes) = exchange.response.body_ref().bytes()
+                    && bytes.len() <= FLATTEN
+                {
+                    if !http.frame(bytes.len(), &mut shared.out) {
+                        return self.cut(exchange, from);
                     }
+                    shared.out.extend_from_slice(bytes);
+                    return self.finish(exchange, from);
                 }
                 self.reply_large(exchange, from);
             }

@@ -226,11 +226,11 @@ impl<S: Service, W: World> Reactor<S, W> {
     /// Puts a connection on the run queue, once.
     #[inline]
     pub(crate) fn enqueue(&mut self, slot: u32) {
-        if let Some(connection) = self.slots.get_mut(slot) {
-            if !connection.bits.has(Bits::QUEUED) {
-                connection.bits.set(Bits::QUEUED);
-                self.run.push_back(slot);
-            }
+        if let Some(connection) = self.slots.get_mut(slot)
+            && !connection.bits.has(Bits::QUEUED)
+        {
+            connection.bits.set(Bits::QUEUED);
+            self.run.push_back(slot);
         }
     }
 
@@ -262,7 +262,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         }
         match verdict.deadline {
             Deadline::At(at, why) => {
-                self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull))
+                self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull));
             }
             Deadline::None(_) => {}
         }
