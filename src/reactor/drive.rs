@@ -102,9 +102,17 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
 
     /// Goes on as far as possible.
     pub(crate) fn drive(mut self) -> Verdict {
-        if self.connection.bits.has(Bits::GONE) && self.connection.life != Life::Dead {
-            log::debug!("{}: the peer is gone", self.connection.peer);
-            self.die();
+        if self.connection.bits.has(Bits::GONE) {
+            match self.connection.life {
+                Life::Open => {
+                    log::debug!("{}: the peer is gone", self.connection.peer);
+                    self.die();
+                }
+                // Both have half-closed. What is still unread must be read, or
+                // closing turns into the reset that lingering avoids.
+                Life::Linger(_) => self.connection.bits.set(Bits::READABLE),
+                Life::Dead => {}
+            }
         }
         match self.connection.life {
             Life::Open => self.rounds(),
