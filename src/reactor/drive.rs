@@ -196,7 +196,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         let bits = self.connection.bits;
         let active = &self.active;
         let input = active.wants_input()
-            && ((!active.input.is_empty() && !bits.has(Bits::STARVED))
+            && (self.holds_news()
                 || (bits.has(Bits::READABLE) && self.shared.buffers.may_read())
                 || bits.has(Bits::EOF));
         let output = bits.has(Bits::WRITABLE)
