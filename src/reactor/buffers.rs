@@ -7,6 +7,7 @@
 
 use super::clock::Tick;
 use super::connection::{Active, Phase};
+use super::deadline::Why;
 use super::inbox::Inbox;
 use crate::http::{Exchange, Home};
 use std::collections::VecDeque;
@@ -66,6 +67,7 @@ impl Buffers {
         if self.actives.len() < KEPT && active.input.capacity() <= INPUT_KEPT {
             active.output.restart();
             active.received = 0;
+            active.pace.why = Why::Idle; // the next borrower begins a window of its own
             self.actives.push(active);
         }
     }

@@ -102,9 +102,17 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
 
     /// Goes on as far as possible.
     pub(crate) fn drive(mut self) -> Verdict {
-        if self.connection.bits.has(Bits::GONE) && self.connection.life != Life::Dead {
-            log::debug!("{}: the peer is gone", self.connection.peer);
-            self.die();
+        if self.connection.bits.has(Bits::GONE) {
+            match self.connection.life {
+                Life::Open => {
+                    log::debug!("{}: the peer is gone", self.connection.peer);
+                    self.die();
+                }
+                // Both have half-closed. What is still unread must be read, or
+                // closing turns into the reset that lingering avoids.
+                Life::Linger(_) => self.connection.bits.set(Bits::READABLE),
+                Life::Dead => {}
+            }
         }
         let again = match self.connection.life {
             Life::Open => self.rounds(),
@@ -207,7 +215,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         let bits = self.connection.bits;
         let active = &self.active;
         let input = active.wants_input()
-            && ((!active.input.is_empty() && !bits.has(Bits::STARVED))
+            && (self.holds_news()
                 || (bits.has(Bits::READABLE) && self.shared.buffers.may_read())
                 || bits.has(Bits::EOF));
         let output = bits.has(Bits::WRITABLE)
