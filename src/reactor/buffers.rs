@@ -6,6 +6,7 @@
 //! is used up nothing more is read until some come back, whatever clients do.
 
 use super::clock::Tick;
+use super::deadline::Why;
 use super::connection::{Active, Phase};
 use super::inbox::Inbox;
 use crate::http::{Exchange, Home};
@@ -64,6 +65,8 @@ impl Buffers {
         if self.actives.len() < KEPT && active.input.capacity() <= INPUT_KEPT {
             active.output.restart();
             active.received = 0;
+            // The next connection's progress is not judged by this one's window.
+            active.pace.why = Why::Idle;
             self.actives.push(active);
         }
     }
