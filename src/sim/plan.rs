@@ -250,7 +250,14 @@ impl Ask {
     }
 
     /// What the program makes of this content.
-    fn expect(&mut self, program: &Program, content: &[u8], old: bool, chunked: bool, expects: bool) {
+    fn expect(
+        &mut self,
+        program: &Program,
+        content: &[u8],
+        old: bool,
+        chunked: bool,
+        expects: bool,
+    ) {
         let len = content.len() as u64;
         let receives = program.receives();
         let failed = match receives {
