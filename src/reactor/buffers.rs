@@ -6,8 +6,8 @@
 //! is used up nothing more is read until some come back, whatever clients do.
 
 use super::clock::Tick;
-use super::deadline::Why;
 use super::connection::{Active, Phase};
+use super::deadline::Why;
 use super::inbox::Inbox;
 use crate::http::{Exchange, Home};
 use std::collections::VecDeque;
