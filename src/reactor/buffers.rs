@@ -67,7 +67,8 @@ impl Buffers {
         if self.actives.len() < KEPT && active.input.capacity() <= INPUT_KEPT {
             active.output.restart();
             active.received = 0;
-            active.pace.why = Why::Idle; // the next borrower begins a window of its own
+            // The next connection's progress is not judged by this one's window.
+            active.pace.why = Why::Idle;
             self.actives.push(active);
         }
     }

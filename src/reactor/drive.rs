@@ -163,6 +163,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             return self.say_farewell();
         }
         let before = active.output.written;
+        let queued = !active.output.is_empty();
         let flushed =
             active.output.flush(&mut connection.socket, &mut shared.out, write_left, |span| {
                 world.is_resident(span)
@@ -172,6 +173,9 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         match flushed {
             Ok(Flushed::All) => {
                 self.settle_replies();
+                if queued {
+                    self.caught_up();
+                }
                 self.say_farewell();
                 true
             }
@@ -195,6 +199,16 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 self.die();
                 false
             }
+        }
+    }
+
+    /// The client has taken all that it was slow to take. The time for its next
+    /// request begins now: while output was queued it may not have been read from.
+    #[cold]
+    fn caught_up(&mut self) {
+        self.connection.since = self.shared.tick;
+        if let Phase::Head(_) = self.active.phase {
+            self.active.begun = self.shared.tick;
         }
     }
 
