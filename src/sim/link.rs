@@ -275,7 +275,7 @@ impl Link {
     }
 }
 
-/// The server's end of a [`Link`].
+/// The server's end of a scripted link.
 #[derive(Debug)]
 pub struct ScriptedSocket(pub(crate) Rc<RefCell<Link>>);
 
