@@ -69,6 +69,11 @@ impl Accepting {
         self.resting
     }
 
+    /// A slot has become free: whoever was left in the queue may come.
+    pub(crate) fn resume(&mut self) {
+        self.paused = false;
+    }
+
     pub(crate) fn close(&mut self) {
         self.waiting.clear();
         self.resting = None;
@@ -81,9 +86,11 @@ impl<S: Service, W: World> Reactor<S, W> {
         if self.accepting.resting.is_some_and(|until| until <= now) {
             self.accepting.resting = None;
         }
-        let full = self.slots.len() >= self.shared.config.connections_max;
-        self.accepting.paused =
-            full && self.shared.config.overload == Overload::Pause && !self.shed();
+        self.accepting.paused = false;
+        if self.accepting.is_able() && self.is_full_and_pauses() {
+            self.shed();
+            self.accepting.paused = self.is_full_and_pauses();
+        }
         let mut budget = ACCEPTS_PER_TURN;
         for listener in 0..self.accepting.waiting.len() {
             while budget > 0 && self.accepting.is_able() && self.accepting.waiting[listener] {
@@ -119,10 +126,10 @@ impl<S: Service, W: World> Reactor<S, W> {
     fn admit(&mut self, mut socket: W::Socket, peer: Peer) {
         let max = self.shared.config.connections_max;
         let near = max - max / 10;
-        if self.slots.len() >= near || self.shared.buffers.is_tight() {
+        if self.occupied() >= near || self.shared.buffers.is_tight() {
             self.shed();
         }
-        let full = self.slots.len() >= max;
+        let full = self.occupied() >= max;
         if full && self.slots.len() >= max + REFUSALS_MAX {
             self.shared.stats.refused.add(1);
             return; // dropped, and so closed
@@ -136,6 +143,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         let id = self.slots.insert(Connection::new(socket, peer, now));
         debug_assert_eq!(id.slot, id_of_next);
         self.shared.stats.accepted.add(1);
+        self.shared.stats.open.set(self.slots.len() as u64);
         log::trace!("{peer}: connection {}", id.number());
         if full {
             self.shared.stats.refused.add(1);
@@ -144,14 +152,17 @@ impl<S: Service, W: World> Reactor<S, W> {
         } else {
             self.with(id.slot, |driver| driver.welcome());
         }
-        if self.accepting_is_full() {
-            self.accepting.paused = true;
-        }
+        self.accepting.paused = self.is_full_and_pauses();
     }
 
-    fn accepting_is_full(&self) -> bool {
+    fn is_full_and_pauses(&self) -> bool {
         self.shared.config.overload == Overload::Pause
-            && self.slots.len() >= self.shared.config.connections_max
+            && self.occupied() >= self.shared.config.connections_max
+    }
+
+    /// Connections but for those that are freed at the end of this turn.
+    fn occupied(&self) -> usize {
+        self.slots.len() - self.dead.len()
     }
 
     /// Closes the connection that has been idle longest; whether there was one.

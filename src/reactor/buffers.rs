@@ -23,7 +23,9 @@ pub(crate) struct Buffers {
     lent: usize,
     /// Above this nothing is read: an eighth is kept for output.
     input_max: usize,
+    #[expect(clippy::vec_box, reason = "they are lent as boxes, and come back as such")]
     actives: Vec<Box<Active>>,
+    #[expect(clippy::vec_box, reason = "as above: taking one out must not copy it")]
     exchanges: Vec<Box<Exchange>>,
     /// Slots that wait for memory, in order. No edge will come for them.
     waiting: VecDeque<u32>,

@@ -70,6 +70,8 @@ pub(crate) struct Active {
     pub(crate) pace: Pace,
     /// Bytes read since the box was lent.
     pub(crate) received: u64,
+    /// Whether the request that is answered was read to its end.
+    pub(crate) whole: bool,
     /// Who gets the socket once the output is flushed.
     pub(crate) takeover: Option<Takeover>,
     /// Bytes for which the buffer account is charged.
@@ -219,6 +221,7 @@ impl Active {
             begun: now,
             pace: Pace { why: Why::Idle, since: now, bytes: 0 },
             received: 0,
+            whole: false,
             takeover: None,
             lent: 0,
         }

@@ -26,6 +26,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.connection.http.close_after();
         }
         let from = self.active.output.pushed + shared.out.len() as u64;
+        // Read whole, nothing of the request can still be on its way.
+        self.active.whole = self.connection.http.read_state() == Read::Done;
         let http = &mut self.connection.http;
         match http.respond(&exchange.response, &shared.preamble, &mut shared.out) {
             Framed::Nothing => self.framed(exchange, from),
@@ -37,14 +39,14 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 self.end(Farewell::Switch);
             }
             Framed::Length(_) | Framed::Chunked | Framed::UntilClose => {
-                if let Some(bytes) = exchange.response.body_ref().bytes() {
-                    if bytes.len() <= FLATTEN {
-                        if !http.frame(bytes.len(), &mut shared.out) {
-                            return self.cut(exchange, from);
-                        }
-                        shared.out.extend_from_slice(bytes);
-                        return self.finish(exchange, from);
+                if let Some(bytes) = exchange.response.body_ref().bytes()
+                    && bytes.len() <= FLATTEN
+                {
+                    if !http.frame(bytes.len(), &mut shared.out) {
+                        return self.cut(exchange, from);
                     }
+                    shared.out.extend_from_slice(bytes);
+                    return self.finish(exchange, from);
                 }
                 self.reply_large(exchange, from);
             }
@@ -118,8 +120,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// What comes after a reply.
     #[inline]
     fn cycle(&mut self, spare: Box<Exchange>) {
-        // If the request was read whole, nothing of it can still be on its way.
-        let whole = self.connection.http.read_state() == Read::Done;
         match self.connection.http.next_cycle() {
             Cycle::Next => {
                 let now = self.shared.tick;
@@ -130,7 +130,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Cycle::Discard | Cycle::Wait => self.active.phase = Phase::Discard(spare),
             Cycle::Linger => {
                 self.shared.buffers.keep(spare);
-                self.end(if whole { Farewell::Close } else { Farewell::Linger });
+                self.end(if self.active.whole { Farewell::Close } else { Farewell::Linger });
             }
             Cycle::Close => {
                 self.shared.buffers.keep(spare);

@@ -186,16 +186,16 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         spare: Vec<u8>,
         result: io::Result<()>,
     ) -> Verdict {
-        if let Phase::Receive(receiving) = &mut self.active.phase {
-            if let Destination::Blocking { sink: place, chunk } = &mut receiving.into {
-                *place = Some(sink);
-                if chunk.capacity() == 0 {
-                    *chunk = spare;
-                }
-                match result {
-                    Ok(()) => self.pass_chunk(),
-                    Err(error) => self.intake_failed(sink_failed(&error)),
-                }
+        if let Phase::Receive(receiving) = &mut self.active.phase
+            && let Destination::Blocking { sink: place, chunk } = &mut receiving.into
+        {
+            *place = Some(sink);
+            if chunk.capacity() == 0 {
+                *chunk = spare;
+            }
+            match result {
+                Ok(()) => self.pass_chunk(),
+                Err(error) => self.intake_failed(sink_failed(&error)),
             }
         }
         self.drive()
@@ -225,10 +225,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// Has the next part of a file brought into memory; a wake follows.
     pub(crate) fn warm(&mut self) {
-        if let Some(span) = self.active.output.next_file() {
-            if self.errand(Work::Warm(span)).is_err() {
-                self.die(); // only when the pool is gone
-            }
+        if let Some(span) = self.active.output.next_file()
+            && self.errand(Work::Warm(span)).is_err()
+        {
+            self.die(); // only when the pool is gone
         }
     }
 }

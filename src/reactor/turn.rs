@@ -139,7 +139,9 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.sweep();
         }
         // 7 reap
-        self.reap();
+        if !self.dead.is_empty() {
+            self.reap();
+        }
         let due = self.service.idle(self.shared.now);
         self.service_due = due.map(|due| self.shared.epoch.tick(due));
         self.shared.stats.turns.add(1);
@@ -157,9 +159,8 @@ impl<S: Service, W: World> Reactor<S, W> {
     }
 
     fn next_tick(&self) -> Option<Tick> {
-        let ticks =
-            [self.wheel.next_deadline(), self.accepting.retry_at(), self.leaving.deadline()];
-        ticks.into_iter().chain([self.service_due]).flatten().min()
+        let next = sooner(self.wheel.next_deadline(), self.service_due);
+        sooner(sooner(next, self.accepting.retry_at()), self.leaving.deadline())
     }
 
     /// The application.
@@ -233,11 +234,11 @@ impl<S: Service, W: World> Reactor<S, W> {
     /// Puts a connection on the run queue, once.
     #[inline]
     pub(crate) fn enqueue(&mut self, slot: u32) {
-        if let Some(connection) = self.slots.get_mut(slot) {
-            if !connection.bits.has(Bits::QUEUED) {
-                connection.bits.set(Bits::QUEUED);
-                self.run.push_back(slot);
-            }
+        if let Some(connection) = self.slots.get_mut(slot)
+            && !connection.bits.has(Bits::QUEUED)
+        {
+            connection.bits.set(Bits::QUEUED);
+            self.run.push_back(slot);
         }
     }
 
@@ -269,7 +270,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         }
         match verdict.deadline {
             Deadline::At(at, why) => {
-                self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull))
+                self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull));
             }
             Deadline::None(_) => {}
         }
@@ -349,6 +350,7 @@ impl<S: Service, W: World> Reactor<S, W> {
 
     fn reap(&mut self) {
         while let Some(slot) = self.dead.pop() {
+            self.accepting.resume();
             self.wheel.disarm(slot);
             let Some(mut connection) = self.slots.remove(slot) else { continue };
             let Some(mut active) = connection.active.take() else { continue };
@@ -385,6 +387,16 @@ impl<S: Service, W: World> Reactor<S, W> {
                 );
             }
         }
+    }
+}
+
+/// The sooner of two moments that may never come.
+#[inline]
+fn sooner(a: Option<Tick>, b: Option<Tick>) -> Option<Tick> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (None, b) => b,
+        (a, None) => a,
     }
 }
 

@@ -67,6 +67,15 @@ impl Client {
         self.state == Doing::Done
     }
 
+    /// What it is doing, for a report.
+    pub(crate) fn status(&self) -> String {
+        let Client { at, sent, count, state, end, .. } = self;
+        let mut op = format!("{:?}", self.plan.ops.get(*at));
+        op.truncate(60);
+        let link = self.link.borrow();
+        format!("{state:?} at {at} ({op}, {sent} sent), {count} replies, end {end:?}; {link}")
+    }
+
     /// Complete replies so far.
     pub(crate) fn replies(&self) -> usize {
         self.count
@@ -92,16 +101,17 @@ impl Client {
                     }
                     self.sent = 0;
                 }
-                Op::Think(time) => match self.waited(now, *time) {
-                    Some(again) => return Ok(again),
-                    None => {}
-                },
+                Op::Think(time) => {
+                    if let Some(again) = self.waited(now, *time) {
+                        return Ok(again);
+                    }
+                }
                 Op::AwaitContinue(index) => {
-                    if self.count <= *index && self.replies.interim() == 0 {
-                        match self.waited(now, Duration::from_secs(1)) {
-                            Some(again) => return Ok(again),
-                            None => {}
-                        }
+                    if self.count <= *index
+                        && self.replies.interim() == 0
+                        && let Some(again) = self.waited(now, Duration::from_secs(1))
+                    {
+                        return Ok(again);
                     }
                     self.waits = None;
                 }

@@ -275,6 +275,14 @@ impl Link {
     }
 }
 
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Link { up, down, client, server, slot, .. } = self;
+        let (up, down) = (up.len(), down.len());
+        write!(f, "{client:?} -{up}-> slot {slot:?}, {client:?} <-{down}- {server:?}")
+    }
+}
+
 /// The server's end of a scripted link.
 #[derive(Debug)]
 pub struct ScriptedSocket(pub(crate) Rc<RefCell<Link>>);

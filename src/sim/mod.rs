@@ -112,7 +112,7 @@ impl Simulation {
     /// # Errors
     /// [`Failure`] says what the loop did wrong, a panic included.
     pub fn run(seed: u64) -> Result<Report, Failure> {
-        let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).to_end()));
+        let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).play()));
         result
             .unwrap_or_else(|panic| Err(format!("a panic: {}", message(&*panic))))
             .map_err(|what| Failure { seed, what })
@@ -127,6 +127,7 @@ impl Simulation {
             tells_all: rng.once_in(2),
             refuses: if rng.once_in(3) { 6 } else { usize::MAX },
             cold: if rng.once_in(2) { 3 } else { 50 },
+            rude,
             events_max: if rng.once_in(3) { 2 } else { 100 },
         };
         let wakes = Wakes::default();
@@ -154,7 +155,7 @@ impl Simulation {
         Simulation { reactor, ledger, alive, stats, drains, buffers_max }
     }
 
-    fn to_end(mut self) -> Result<Report, String> {
+    fn play(mut self) -> Result<Report, String> {
         let mut report = Report::default();
         let mut goes_on = true;
         while goes_on {

@@ -56,6 +56,8 @@ pub(crate) struct Temper {
     pub(crate) refuses: usize,
     /// One file part in so many is not in memory.
     pub(crate) cold: usize,
+    /// Descriptors run out now and then.
+    pub(crate) rude: bool,
     /// Events per poll at most.
     pub(crate) events_max: usize,
 }
@@ -269,7 +271,11 @@ impl ScriptedWorld {
     }
 
     fn stop(&mut self, what: &str) -> io::Error {
-        self.wrong.get_or_insert(what.to_owned());
+        let busy = self.clients.iter().enumerate().filter(|(_, client)| !client.is_done());
+        let busy: Vec<String> = busy
+            .map(|(number, client)| format!("\n  client {number}: {}", client.status()))
+            .collect();
+        self.wrong.get_or_insert(format!("{what}{}\n", busy.concat()));
         io::Error::other("the simulation stops")
     }
 }
@@ -307,6 +313,7 @@ impl World for ScriptedWorld {
             let to = match (next, limit) {
                 (Some(next), Some(limit)) => next.min(limit),
                 (Some(one), None) | (None, Some(one)) => one,
+                (None, None) if self.is_over() => return Ok(()),
                 (None, None) => return Err(self.stop("everybody waits for everybody")),
             };
             if to > TIME_MAX {
@@ -327,7 +334,7 @@ impl World for ScriptedWorld {
         match self.rng.below(40) {
             0 => return Err(io::ErrorKind::Interrupted.into()),
             1 => return Err(io::ErrorKind::ConnectionAborted.into()),
-            2 => return Err(io::Error::from_raw_os_error(TOO_MANY_FILES)),
+            2 if self.temper.rude => return Err(io::Error::from_raw_os_error(TOO_MANY_FILES)),
             _ => {}
         }
         let Some(client) = self.backlog.pop_front() else {
