@@ -21,8 +21,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.connection.bits.set(Bits::TOUCHED);
         self.requests_left -= 1;
         self.shared.stats.requests.add(1);
-        let last = self.connection.requests >= self.shared.config.requests_per_connection;
-        if last || self.shared.draining {
+        self.active.last = !self.connection.http.keeps();
+        let enough = self.connection.requests >= self.shared.config.requests_per_connection;
+        if enough || self.shared.draining {
             self.connection.http.close_after();
         }
         stamp(&mut exchange.request, self.connection.peer, self.id);
