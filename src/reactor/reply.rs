@@ -22,7 +22,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     pub(crate) fn reply(&mut self, mut exchange: Box<Exchange>) {
         let shared = &mut *self.shared;
         shared.preamble.refresh(shared.wall_secs);
-        if exchange.failed.is_some() {
+        if exchange.failed.is_some() || shared.draining {
             self.connection.http.close_after();
         }
         let from = self.active.output.pushed + shared.out.len() as u64;
@@ -186,7 +186,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let bits = self.connection.bits;
         let endless = matches!(&self.active.phase, Phase::Reply(replying) if replying.endless);
         endless
-            && (bits.has(Bits::EOF) || (bits.has(Bits::HALF_CLOSED) && bits.has(Bits::READABLE)))
+            && (bits.has(Bits::EOF)
+                || (bits.has(Bits::HALF_CLOSED)
+                    && bits.has(Bits::READABLE)
+                    && self.active.input.len() < self.shared.scratch.len()))
     }
 
     /// Pulls the reply's source once, if it may be; whether anything moved.
