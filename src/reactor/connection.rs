@@ -267,7 +267,7 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 impl Receiving {
     /// Whether another read's bytes can be kept: with a blocking sink one
     /// chunk is with the helper and one is filling.
-    fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         match &self.into {
             _ if self.complete => false,
             Destination::Blocking { sink: None, chunk } => chunk.len() < CHUNK,
@@ -306,7 +306,7 @@ impl Receiving {
                 }
             }
             Destination::Inline(sink) => {
-                if let Err(error) = sink.write(piece) {
+                if let Err(error) = super::errand::caught(|| sink.write(piece)) {
                     return Took::Failed(sink_failed(&error));
                 }
             }

@@ -188,7 +188,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let bits = self.connection.bits;
         let endless = matches!(&self.active.phase, Phase::Reply(replying) if replying.endless);
         endless
-            && (bits.has(Bits::EOF) || (bits.has(Bits::HALF_CLOSED) && bits.has(Bits::READABLE)))
+            && (bits.has(Bits::EOF)
+                || (bits.has(Bits::HALF_CLOSED)
+                    && bits.has(Bits::READABLE)
+                    && self.active.input.len() < self.shared.scratch.len()))
     }
 
     /// Pulls the reply's source once, if it may be; whether anything moved.

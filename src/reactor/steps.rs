@@ -5,6 +5,7 @@ use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
 use crate::http::{Exchange, Intake, Job, Pull, Service, Sink, Source, Status, Step};
+use crate::proto::Read;
 use std::io;
 use std::sync::Arc;
 
@@ -90,7 +91,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             exchange.failed = Some(Status::CONTENT_TOO_LARGE);
             return Some(exchange);
         }
-        let nothing = !exchange.request.has_body();
+        // There is none, it is here already, or it is broken and won't come.
+        let nothing = self.connection.http.read_state() != Read::Body;
         if nothing && matches!(into, Destination::Buffer) {
             return Some(exchange);
         }
