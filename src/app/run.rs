@@ -165,8 +165,9 @@ impl App {
             self.unrouted(&mut exchange);
             return self.outward(exchange);
         };
-        match guard(|| (entry.handler)(&mut exchange.request)) {
-            Ok(reply) => self.settle(exchange, reply),
+        match guard(|| (entry.handler)(&mut exchange)) {
+            Ok(None) => self.outward(exchange),
+            Ok(Some(reply)) => self.settle(exchange, *reply),
             Err(panicked) => self.panicked(exchange, "the handler", &panicked),
         }
     }

@@ -234,6 +234,7 @@ impl Request {
     }
 
     /// Empties it for the next request and keeps its memory, up to a bound.
+    #[inline]
     pub(crate) fn recycle(&mut self) {
         self.method = Method::GET;
         self.headers.clear();
