@@ -38,7 +38,7 @@ impl Exchange {
     #[inline]
     pub(crate) fn recycle(&mut self) {
         self.request.recycle();
-        self.response.replace(Response::default());
+        self.response.reset();
         self.bookmark.route = None;
         self.bookmark.entered = 0;
         self.bookmark.unwound = 0;

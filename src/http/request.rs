@@ -254,7 +254,9 @@ impl Request {
         self.params.clear();
         self.content_length = None;
         self.chunked = false;
-        self.extensions.clear();
+        if !self.extensions.is_empty() {
+            self.extensions.clear();
+        }
     }
 
     /// What a router needs, borrowed apart: it reads the path and fills the params.

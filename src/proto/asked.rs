@@ -44,8 +44,7 @@ impl Asked {
     pub(crate) fn is_plain(self, status: Status) -> bool {
         self.method == Asking::Other
             && self.version == Version::Http11
-            && !status.is_bodiless() // which 1xx are as well
-            && status != Status::RESET_CONTENT
+            && (status == Status::OK || !(status.is_bodiless() || status == Status::RESET_CONTENT))
     }
 
     /// What the head says about content of that length, and how it goes out

@@ -320,7 +320,11 @@ fn digits_and_end(n: u64, out: &mut Vec<u8>) {
     // are shifted out of it, the length set back by as much: copying eight
     // bytes is one store, copying five to eight a call.
     let n = n as u32; // below 10,000
-    let digits = (n / 1000) | (n / 100 % 10) << 8 | (n / 10 % 10) << 16 | (n % 10) << 24;
+    // Hundreds and the rest, 16 bits each; then, in both at once, tens (103 /
+    // 1024 is a tenth, for what is below 179) and ones, 8 bits each.
+    let pairs = n / 100 | (n % 100) << 16;
+    let tens = pairs * 103 >> 10 & 0x000f_000f;
+    let digits = tens | (pairs - tens * 10) << 8;
     let word = u64::from(digits | 0x3030_3030) | u64::from(u32::from_le_bytes(*b"\r\n\r\n")) << 32;
     let zeros = u32::from(n < 1000) + u32::from(n < 100) + u32::from(n < 10);
     out.extend_from_slice(&(word >> (8 * zeros)).to_le_bytes());

@@ -118,11 +118,16 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     #[inline]
     fn released(&mut self, mut exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
         if self.service.observes(&exchange) {
-            self.settle_later(exchange, from);
-            return self.shared.buffers.exchange();
+            return self.observed(exchange, from);
         }
         exchange.recycle();
         exchange
+    }
+
+    #[inline(never)] // it would have the common way save registers
+    fn observed(&mut self, exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
+        self.settle_later(exchange, from);
+        self.shared.buffers.exchange()
     }
 
     fn settle_later(&mut self, exchange: Box<Exchange>, from: u64) {
@@ -158,7 +163,12 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     #[inline]
     fn next(&mut self, spare: Box<Exchange>) {
         let now = self.shared.tick;
-        self.active.phase = Phase::Head(spare);
+        if matches!(self.active.phase, Phase::Moving) {
+            // As nearly always: there is nothing to drop.
+            std::mem::forget(std::mem::replace(&mut self.active.phase, Phase::Head(spare)));
+        } else {
+            self.active.phase = Phase::Head(spare);
+        }
         self.active.begun = now;
         self.connection.since = now;
     }
