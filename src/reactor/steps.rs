@@ -29,8 +29,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
         stamp(&mut exchange.request, self.connection.peer, self.id);
         exchange.request.origin.now = Some(self.shared.now);
-        let step = self.service.begin(exchange);
-        self.step(step);
+        match self.service.begin(exchange) {
+            Step::Respond(exchange) => self.reply(exchange),
+            step => self.step(step),
+        }
     }
 
     /// What the service asked for is done: it has the word again.
@@ -48,7 +50,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.resume(exchange);
     }
 
-    #[inline]
     fn step(&mut self, first: Step) {
         let mut step = first;
         for _ in 0..STEPS_MAX {
