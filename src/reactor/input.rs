@@ -11,7 +11,7 @@ use std::io;
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// Uses buffered bytes, else reads once; whether anything moved.
     pub(crate) fn take_input(&mut self) -> bool {
-        if !self.active.input.is_empty() && !self.connection.bits.has(Bits::STARVED) {
+        if self.holds_news() {
             return self.feed_buffered();
         }
         if self.connection.bits.has(Bits::READABLE) && self.read_left > 0 {
@@ -21,6 +21,14 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             return self.end_of_input();
         }
         false
+    }
+
+    /// Whether the protocol has something to say without another byte: of what
+    /// is buffered, or that the content's last byte, used up before there was no
+    /// room for more, was the end.
+    pub(crate) fn holds_news(&self) -> bool {
+        let within = matches!(self.active.phase, Phase::Receive(_) | Phase::Discard(_));
+        (within || !self.active.input.is_empty()) && !self.connection.bits.has(Bits::STARVED)
     }
 
     fn read(&mut self) -> bool {
@@ -83,13 +91,17 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     fn feed_buffered(&mut self) -> bool {
         let mut input = std::mem::take(&mut self.active.input);
+        let phase = std::mem::discriminant(&self.active.phase);
         let requests = self.connection.requests;
         let used = self.feed(&input);
         input.drain(..used);
         if !input.is_empty() {
             self.active.input = input;
         }
-        used > 0 || self.connection.requests != requests
+        used > 0
+            || self.connection.requests != requests
+            || self.connection.bits.has(Bits::STARVED) // so a read may follow
+            || std::mem::discriminant(&self.active.phase) != phase
     }
 
     /// Runs bytes through the protocol until they are used up or nobody wants

@@ -22,7 +22,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     pub(crate) fn reply(&mut self, mut exchange: Box<Exchange>) {
         let shared = &mut *self.shared;
         shared.preamble.refresh(shared.wall_secs);
-        if exchange.failed.is_some() {
+        if exchange.failed.is_some() || shared.draining {
             self.connection.http.close_after();
         }
         let from = self.active.output.pushed + shared.out.len() as u64;
