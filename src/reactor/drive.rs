@@ -172,6 +172,10 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         shared.stats.bytes_out.add(written - before);
         match flushed {
             Ok(Flushed::All) => {
+                if self.connection.requests > 0 {
+                    // It is idle from its last byte on, not from its framing.
+                    self.connection.since = self.shared.tick;
+                }
                 self.settle_replies();
                 if queued {
                     self.caught_up();
@@ -286,7 +290,7 @@ impl Active {
             return (Why::Write, self.output.written);
         }
         match &self.phase {
-            Phase::Receive(receiving) if !receiving.complete => (Why::Body, self.received),
+            Phase::Receive(receiving) if receiving.has_room() => (Why::Body, self.received),
             Phase::Discard(_) => (Why::Body, self.received),
             _ => (Why::Work, 0),
         }

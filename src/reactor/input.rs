@@ -54,6 +54,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     self.connection.bits.clear(Bits::READABLE);
                 }
                 self.connection.bits.clear(Bits::STARVED);
+                if self.active.input.is_empty() && !self.connection.http.head_begun() {
+                    self.first_byte();
+                }
                 self.read_left -= count;
                 self.active.received += count as u64;
                 self.shared.stats.bytes_in.add(count as u64);
@@ -64,6 +67,13 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         };
         self.shared.scratch = scratch;
         moved
+    }
+
+    /// The box may be kept from the last request on, while its reply goes out.
+    fn first_byte(&mut self) {
+        if matches!(self.active.phase, Phase::Head(_)) {
+            self.active.begun = self.shared.tick;
+        }
     }
 
     fn read_failed(&mut self, error: &io::Error) -> bool {
@@ -223,12 +233,11 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             let result = self.connection.socket.read(&mut scratch);
             match result {
                 Ok(0) => self.connection.bits.set(Bits::EOF),
-                Ok(count) if self.active.input.len() < scratch.len() => {
+                Ok(count) => {
                     let bytes = scratch.get(..count).unwrap_or(&[]);
                     self.active.input.extend_from_slice(bytes);
                     self.connection.bits.clear(Bits::STARVED);
                 }
-                Ok(_) => self.connection.bits.clear(Bits::READABLE),
                 Err(error) => {
                     self.read_failed(&error);
                 }

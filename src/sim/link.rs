@@ -328,6 +328,7 @@ impl Drop for ScriptedSocket {
     /// not read yet.
     fn drop(&mut self) {
         let mut link = self.0.borrow_mut();
+        log::trace!("closed: {link}");
         link.slot = None;
         link.moves += 1;
         link.stirred = true;
