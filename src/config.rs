@@ -26,7 +26,8 @@ pub struct Config {
     pub head_timeout: Duration,
     /// From accept to the first byte: 10 s, then a silent close (browsers preconnect).
     pub first_timeout: Duration,
-    /// Between requests: 75 s, above the 60 s for which proxies keep their end.
+    /// From the end of a reply to the first byte of the next request: 75 s, above
+    /// the 60 s for which proxies keep their end. Then a silent close.
     pub idle_timeout: Duration,
     /// Without enough progress of a body that is read: 30 s, then 408. The time
     /// is a window: at its end the bytes that came within it are weighed against
