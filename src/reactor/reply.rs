@@ -26,7 +26,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.connection.http.close_after();
         }
         let from = self.active.output.pushed + shared.out.len() as u64;
-        // Read whole, nothing of the request can still be on its way.
         self.active.whole = self.connection.http.read_state() == Read::Done;
         let http = &mut self.connection.http;
         match http.respond(&exchange.response, &shared.preamble, &mut shared.out) {
@@ -130,7 +129,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Cycle::Discard | Cycle::Wait => self.active.phase = Phase::Discard(spare),
             Cycle::Linger => {
                 self.shared.buffers.keep(spare);
-                self.end(if self.active.whole { Farewell::Close } else { Farewell::Linger });
+                let over = self.active.last && self.active.whole;
+                self.end(if over { Farewell::Close } else { Farewell::Linger });
             }
             Cycle::Close => {
                 self.shared.buffers.keep(spare);
@@ -188,7 +188,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let bits = self.connection.bits;
         let endless = matches!(&self.active.phase, Phase::Reply(replying) if replying.endless);
         endless
-            && (bits.has(Bits::EOF) || (bits.has(Bits::HALF_CLOSED) && bits.has(Bits::READABLE)))
+            && (bits.has(Bits::EOF)
+                || (bits.has(Bits::HALF_CLOSED)
+                    && bits.has(Bits::READABLE)
+                    && self.active.input.len() < self.shared.scratch.len()))
     }
 
     /// Pulls the reply's source once, if it may be; whether anything moved.
