@@ -207,23 +207,39 @@ impl<S: Service, W: World> Reactor<S, W> {
     }
 
     /// Closes the connection that has been idle longest; whether there was one.
+    ///
+    /// The list is kept lazily: a connection that worked since it was put there
+    /// is found [`TOUCHED`](Bits::TOUCHED) and goes to the end. If all that were
+    /// looked at had worked, the one whose work is longest ago yields.
     pub(crate) fn shed(&mut self) -> bool {
+        let (mut first, mut longest) = (None, None);
         for _ in 0..SHED_LOOKS {
-            let Some(slot) = self.slots.longest_idle() else { return false };
-            let Some(connection) = self.slots.get_mut(slot) else { return false };
+            let Some(slot) = self.slots.longest_idle().filter(|&s| first != Some(s)) else { break };
+            let Some(connection) = self.slots.get_mut(slot) else { break };
+            first = first.or(Some(slot));
             let touched = connection.bits.has(Bits::TOUCHED);
             connection.bits.clear(Bits::TOUCHED);
             let idle = connection.active.is_none() && connection.life == Life::Open;
-            if idle && !touched && connection.requests > 0 {
-                connection.bits.clear(Bits::LISTED);
-                self.slots.idle_remove(slot);
-                self.shared.stats.shed.add(1);
-                self.with(slot, |driver| driver.make_room());
-                return true;
+            if idle && connection.requests > 0 {
+                let since = connection.since;
+                if !touched {
+                    longest = Some((since, slot));
+                    break;
+                }
+                if longest.is_none_or(|(other, _)| since < other) {
+                    longest = Some((since, slot));
+                }
             }
             self.slots.idle_push(slot); // to the end of the list
         }
-        false
+        let Some((_, slot)) = longest else { return false };
+        if let Some(connection) = self.slots.get_mut(slot) {
+            connection.bits.clear(Bits::LISTED);
+        }
+        self.slots.idle_remove(slot);
+        self.shared.stats.shed.add(1);
+        self.with(slot, |driver| driver.make_room());
+        true
     }
 }
 
