@@ -148,7 +148,7 @@ pub trait Sink: Send {
     fn write(&mut self, chunk: &[u8]) -> io::Result<()>;
 
     /// The content is complete. What the handler needs to know goes into the
-    /// request's [`extensions`](super::Request::extensions_mut).
+    /// request's extensions: [`Request::extend`](super::Request::extend).
     ///
     /// # Errors
     /// As [`write`](Sink::write).

@@ -1,6 +1,6 @@
 //! The real loop in a world made of chance: seeded, repeatable, fast.
 //!
-//! [`Simulation::run`] drives the same [`Reactor`](crate::reactor::Reactor) that
+//! [`Simulation::run`] drives the same [`Reactor`] that
 //! serves real clients, over sockets, helpers and a clock that follow a script.
 //! The script comes from a seed, and so does everything that makes two real runs
 //! differ: where reads and writes stop, in which order events are told and jobs
