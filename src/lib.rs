@@ -1,6 +1,10 @@
 //! **onepoll** is an HTTP/1.1 server in one mio poll loop.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+#[cfg_attr(onepoll_mutants, doc(hidden))]
+pub mod mutants;
+
 pub mod app;
 mod config;
 pub mod disk;

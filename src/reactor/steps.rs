@@ -97,6 +97,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
         if self.connection.http.expects_continue() {
             self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
+            if mutant!("continue-twice") {
+                self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
+            }
         }
         let exchange = Some(exchange);
         let receiving = Receiving { exchange, into, taken: 0, max, complete: nothing };
@@ -217,7 +220,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// A source has something, or a file's next part is in memory.
     pub(crate) fn woken(mut self) -> Verdict {
         if let Phase::Reply(replying) = &mut self.active.phase {
-            replying.next = Next::Room;
+            replying.next = if mutant!("wake-ignored") { replying.next } else { Next::Room };
         }
         if self.active.output.next_file().is_some() {
             self.connection.bits.set(Bits::WRITABLE);

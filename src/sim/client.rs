@@ -101,15 +101,15 @@ impl Client {
                     }
                     self.sent = 0;
                 }
-                Op::Think(time) => match self.waited(now, *time) {
-                    Some(again) => return Ok(again),
-                    None => {}
-                },
+                Op::Think(time) => {
+                    if let Some(again) = self.waited(now, *time) {
+                        return Ok(again);
+                    }
+                }
                 Op::AwaitContinue(index) => {
                     if self.count <= *index && self.replies.interim() == 0 {
-                        match self.waited(now, Duration::from_secs(1)) {
-                            Some(again) => return Ok(again),
-                            None => {}
+                        if let Some(again) = self.waited(now, Duration::from_secs(1)) {
+                            return Ok(again);
                         }
                     }
                     self.waits = None;

@@ -112,7 +112,7 @@ impl Simulation {
     /// # Errors
     /// [`Failure`] says what the loop did wrong, a panic included.
     pub fn run(seed: u64) -> Result<Report, Failure> {
-        let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).to_end()));
+        let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).finish()));
         result
             .unwrap_or_else(|panic| Err(format!("a panic: {}", message(&*panic))))
             .map_err(|what| Failure { seed, what })
@@ -139,10 +139,13 @@ impl Simulation {
         let drains = rude && rng.once_in(6);
         if drains {
             let after = Duration::from_millis(rng.below(20_000) as u64);
-            world.command(after, match rng.below(3) {
-                0 => Command::Stop,
-                _ => Command::Drain(Duration::from_secs(rng.between(1, 30) as u64)),
-            });
+            world.command(
+                after,
+                match rng.below(3) {
+                    0 => Command::Stop,
+                    _ => Command::Drain(Duration::from_secs(rng.between(1, 30) as u64)),
+                },
+            );
         }
         let (ledger, alive) = (Rc::default(), Arc::default());
         let service = Scripted { ledger: Rc::clone(&ledger), wakes, alive: Arc::clone(&alive) };
@@ -152,7 +155,7 @@ impl Simulation {
         Simulation { reactor, ledger, alive, stats, drains, buffers_max }
     }
 
-    fn to_end(mut self) -> Result<Report, String> {
+    fn finish(mut self) -> Result<Report, String> {
         let mut report = Report::default();
         let mut goes_on = true;
         while goes_on {

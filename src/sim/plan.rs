@@ -247,7 +247,7 @@ impl Ask {
             lossy: false,
             endless: false,
         };
-        ask.expect(&program, &content, old, chunked, expects);
+        ask.foresee(&program, &content, old, chunked, expects);
         if last && rng.once_in(8) && !ask.body.is_empty() {
             ask.spoil(rng, &program, chunked);
         }
@@ -255,7 +255,14 @@ impl Ask {
     }
 
     /// What the program makes of this content.
-    fn expect(&mut self, program: &Program, content: &[u8], old: bool, chunked: bool, expects: bool) {
+    fn foresee(
+        &mut self,
+        program: &Program,
+        content: &[u8],
+        old: bool,
+        chunked: bool,
+        expects: bool,
+    ) {
         let len = content.len() as u64;
         let receives = program.receives();
         let failed = match receives {

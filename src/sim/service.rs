@@ -4,8 +4,8 @@ use super::content::{self, Sum};
 use super::program::{Act, Ending, Program, Stream};
 use super::rng::Rng;
 use crate::http::{
-    Body, ContentType, End, Exchange, FileSpan, Intake, Job, Lane, Outcome, Pull, Request, Response,
-    Service, Sink, Source, Status, Step, Wake,
+    Body, ContentType, End, Exchange, FileSpan, Intake, Job, Lane, Outcome, Pull, Request,
+    Response, Service, Sink, Source, Status, Step, Wake,
 };
 use std::cell::RefCell;
 use std::io;

@@ -272,8 +272,9 @@ impl ScriptedWorld {
 
     fn stop(&mut self, what: &str) -> io::Error {
         let busy = self.clients.iter().enumerate().filter(|(_, client)| !client.is_done());
-        let busy: Vec<String> =
-            busy.map(|(number, client)| format!("\n  client {number}: {}", client.status())).collect();
+        let busy: Vec<String> = busy
+            .map(|(number, client)| format!("\n  client {number}: {}", client.status()))
+            .collect();
         self.wrong.get_or_insert(format!("{what}{}\n", busy.concat()));
         io::Error::other("the simulation stops")
     }
