@@ -213,6 +213,41 @@ fn a_slow_but_steady_reader_is_not_cut() {
     assert_eq!(fixture.stats().timeouts.value(), 0);
 }
 
+/// Reads a long answer in more than the time under test.
+fn read_slowly(client: &mut Client, len: usize) {
+    let begun = Instant::now();
+    assert_eq!(client.head().status, 200);
+    for _ in 0..30 {
+        client.take(len / 30);
+        std::thread::sleep(SHORT / 10);
+    }
+    assert!(begun.elapsed() > SHORT * 2, "this test was too fast to show anything");
+}
+
+#[test]
+fn the_idle_time_begins_when_the_last_byte_is_taken() {
+    let config = Config { idle_timeout: SHORT * 2, ..Config::default() };
+    let fixture = Fixture::with(config);
+    let mut client = Client::connect_narrow(fixture.addr());
+    client.send("GET /bytes/9000000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    read_slowly(&mut client, 9_000_000);
+    std::thread::sleep(SHORT / 2); // less than the time, and more than a step of the wheel
+    client.send(HELLO).reply().expect(200);
+    client.expect_closed();
+}
+
+#[test]
+fn the_time_for_a_head_begins_when_it_can_be_read() {
+    let config = Config { head_timeout: SHORT, ..Config::default() };
+    let fixture = Fixture::with(config);
+    let mut client = Client::connect_narrow(fixture.addr());
+    client.send(format!("GET /bytes/9000000 HTTP/1.1\r\nHost: a\r\n\r\n{}", &HELLO[..7]));
+    read_slowly(&mut client, 9_000_000);
+    client.send(&HELLO[7..]).reply().expect(200);
+    client.send("GET");
+    client.last_reply().expect(408);
+}
+
 #[test]
 fn an_unread_answer_stops_the_next_requests_and_its_deadline_counts() {
     let config = Config { write_timeout: SHORT, head_timeout: SHORT, ..Config::default() };

@@ -6,7 +6,7 @@
 //! the app's own to its own, so that a request needs one look-up.
 
 use super::Reply;
-use super::handler::{BodyMode, Entry, Route};
+use super::handler::{BodyMode, Entry, Route, boxed};
 use super::middleware::{AfterHook, Before, Flow, Middleware};
 use super::pages::Errors;
 use crate::error::Error;
@@ -378,7 +378,7 @@ impl App {
         body: BodyMode,
         handler: impl Fn(&mut Request) -> R + 'static,
     ) -> u32 {
-        let handler = Box::new(move |request: &mut Request| handler(request).into());
+        let handler = boxed(handler);
         let pattern = pattern.map(str::to_owned);
         self.entries.push(Entry { handler, scope: 0, body, pattern });
         self.entries.len() as u32 - 1

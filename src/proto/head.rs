@@ -33,7 +33,7 @@ use crate::http::{Field, Request, Span, Status, scan, target};
 /// Where in a head the parser is. Small: each connection has one.
 ///
 /// ```
-/// use onepoll::{Limits, http::Request, proto::{framing::Length, head::Head}};
+/// use onepoll::{Limits, http::Request, proto::{Head, Length}};
 /// let (mut head, mut request) = (Head::default(), Request::default());
 /// let input = b"PUT /a?b HTTP/1.1\r\nHost: example.org\r\nContent-Length: 2\r\n\r\nhi";
 /// assert_eq!(head.parse(&Limits::default(), &input[..20], &mut request)?, None);
@@ -41,7 +41,7 @@ use crate::http::{Field, Request, Span, Status, scan, target};
 /// let (used, framing) = done.expect("the head is complete");
 /// assert_eq!((&input[used..], framing.body), (&b"hi"[..], Length::Exact(2)));
 /// assert_eq!((request.path(), request.authority()), ("/a", "example.org"));
-/// # Ok::<(), onepoll::proto::fault::Fault>(())
+/// # Ok::<(), onepoll::proto::Fault>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct Head {

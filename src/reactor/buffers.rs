@@ -7,6 +7,7 @@
 
 use super::clock::Tick;
 use super::connection::{Active, Phase};
+use super::deadline::Why;
 use super::inbox::Inbox;
 use crate::http::{Exchange, Home};
 use std::collections::VecDeque;
@@ -66,6 +67,8 @@ impl Buffers {
         if self.actives.len() < KEPT && active.input.capacity() <= INPUT_KEPT {
             active.output.restart();
             active.received = 0;
+            // The next connection's progress is not judged by this one's window.
+            active.pace.why = Why::Idle;
             self.actives.push(active);
         }
     }

@@ -70,7 +70,9 @@ pub(crate) struct Active {
     pub(crate) pace: Pace,
     /// Bytes read since the box was lent.
     pub(crate) received: u64,
-    /// Whether the request that is answered was read to its end.
+    /// Whether the request at hand is the client's last, by its own word, and
+    /// whether it was read to its end: nothing more is on its way then.
+    pub(crate) last: bool,
     pub(crate) whole: bool,
     /// Who gets the socket once the output is flushed.
     pub(crate) takeover: Option<Takeover>,
@@ -103,7 +105,7 @@ pub(crate) enum Phase {
 /// How a connection ends once its output is flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Farewell {
-    /// The request was read whole: close, unless more input is there.
+    /// The client's last request was read whole: close, unless more is there.
     Close,
     /// There may be input on its way: half-close and wait for the end.
     Linger,
@@ -221,6 +223,7 @@ impl Active {
             begun: now,
             pace: Pace { why: Why::Idle, since: now, bytes: 0 },
             received: 0,
+            last: false,
             whole: false,
             takeover: None,
             lent: 0,
@@ -264,7 +267,7 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 impl Receiving {
     /// Whether another read's bytes can be kept: with a blocking sink one
     /// chunk is with the helper and one is filling.
-    fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         match &self.into {
             _ if self.complete => false,
             Destination::Blocking { sink: None, chunk } => chunk.len() < CHUNK,
@@ -303,7 +306,7 @@ impl Receiving {
                 }
             }
             Destination::Inline(sink) => {
-                if let Err(error) = sink.write(piece) {
+                if let Err(error) = super::errand::caught(|| sink.write(piece)) {
                     return Took::Failed(sink_failed(&error));
                 }
             }

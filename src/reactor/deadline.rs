@@ -86,7 +86,8 @@ impl<K> Connection<K> {
                     Deadline::At(active.begun + config.head_timeout, Why::Head)
                 }
             }),
-            Phase::Receive(receiving) if receiving.complete => {
+            // Complete, or both chunks are full: the helper is waited for, not the client.
+            Phase::Receive(receiving) if !receiving.has_room() => {
                 work(Deadline::None(NoDeadline::Helper))
             }
             Phase::Receive(_) | Phase::Discard(_) => {

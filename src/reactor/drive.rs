@@ -102,9 +102,17 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
 
     /// Goes on as far as possible.
     pub(crate) fn drive(mut self) -> Verdict {
-        if self.connection.bits.has(Bits::GONE) && self.connection.life != Life::Dead {
-            log::debug!("{}: the peer is gone", self.connection.peer);
-            self.die();
+        if self.connection.bits.has(Bits::GONE) {
+            match self.connection.life {
+                Life::Open => {
+                    log::debug!("{}: the peer is gone", self.connection.peer);
+                    self.die();
+                }
+                // Both have half-closed. What is still unread must be read, or
+                // closing turns into the reset that lingering avoids.
+                Life::Linger(_) => self.connection.bits.set(Bits::READABLE),
+                Life::Dead => {}
+            }
         }
         let again = match self.connection.life {
             Life::Open => self.rounds(),
@@ -155,6 +163,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             return self.say_farewell();
         }
         let before = active.output.written;
+        let queued = !active.output.is_empty();
         let flushed =
             active.output.flush(&mut connection.socket, &mut shared.out, write_left, |span| {
                 world.is_resident(span)
@@ -163,7 +172,14 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         shared.stats.bytes_out.add(written - before);
         match flushed {
             Ok(Flushed::All) => {
+                if self.connection.requests > 0 {
+                    // It is idle from its last byte on, not from its framing.
+                    self.connection.since = self.shared.tick;
+                }
                 self.settle_replies();
+                if queued {
+                    self.caught_up();
+                }
                 self.say_farewell();
                 true
             }
@@ -190,6 +206,16 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         }
     }
 
+    /// The client has taken all that it was slow to take. The time for its next
+    /// request begins now: while output was queued it may not have been read from.
+    #[cold]
+    fn caught_up(&mut self) {
+        self.connection.since = self.shared.tick;
+        if let Phase::Head(_) = self.active.phase {
+            self.active.begun = self.shared.tick;
+        }
+    }
+
     /// Whether another round could move something, without a new event.
     #[inline]
     fn is_able(&self) -> bool {
@@ -207,7 +233,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         let bits = self.connection.bits;
         let active = &self.active;
         let input = active.wants_input()
-            && ((!active.input.is_empty() && !bits.has(Bits::STARVED))
+            && (self.holds_news()
                 || (bits.has(Bits::READABLE) && self.shared.buffers.may_read())
                 || bits.has(Bits::EOF));
         let output = bits.has(Bits::WRITABLE)
@@ -264,7 +290,7 @@ impl Active {
             return (Why::Write, self.output.written);
         }
         match &self.phase {
-            Phase::Receive(receiving) if !receiving.complete => (Why::Body, self.received),
+            Phase::Receive(receiving) if receiving.has_room() => (Why::Body, self.received),
             Phase::Discard(_) => (Why::Body, self.received),
             _ => (Why::Work, 0),
         }

@@ -11,7 +11,7 @@ use std::io;
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// Uses buffered bytes, else reads once; whether anything moved.
     pub(crate) fn take_input(&mut self) -> bool {
-        if !self.active.input.is_empty() && !self.connection.bits.has(Bits::STARVED) {
+        if self.holds_news() {
             return self.feed_buffered();
         }
         if self.connection.bits.has(Bits::READABLE) && self.read_left > 0 {
@@ -21,6 +21,14 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             return self.end_of_input();
         }
         false
+    }
+
+    /// Whether the protocol has something to say without another byte: of what
+    /// is buffered, or that the content's last byte, used up before there was no
+    /// room for more, was the end.
+    pub(crate) fn holds_news(&self) -> bool {
+        let within = matches!(self.active.phase, Phase::Receive(_) | Phase::Discard(_));
+        (within || !self.active.input.is_empty()) && !self.connection.bits.has(Bits::STARVED)
     }
 
     fn read(&mut self) -> bool {
@@ -46,6 +54,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     self.connection.bits.clear(Bits::READABLE);
                 }
                 self.connection.bits.clear(Bits::STARVED);
+                if self.active.input.is_empty() && !self.connection.http.head_begun() {
+                    self.first_byte();
+                }
                 self.read_left -= count;
                 self.active.received += count as u64;
                 self.shared.stats.bytes_in.add(count as u64);
@@ -56,6 +67,13 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         };
         self.shared.scratch = scratch;
         moved
+    }
+
+    /// The box may be kept from the last request on, while its reply goes out.
+    fn first_byte(&mut self) {
+        if matches!(self.active.phase, Phase::Head(_)) {
+            self.active.begun = self.shared.tick;
+        }
     }
 
     fn read_failed(&mut self, error: &io::Error) -> bool {
@@ -83,13 +101,17 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     fn feed_buffered(&mut self) -> bool {
         let mut input = std::mem::take(&mut self.active.input);
+        let phase = std::mem::discriminant(&self.active.phase);
         let requests = self.connection.requests;
         let used = self.feed(&input);
         input.drain(..used);
         if !input.is_empty() {
             self.active.input = input;
         }
-        used > 0 || self.connection.requests != requests
+        used > 0
+            || self.connection.requests != requests
+            || self.connection.bits.has(Bits::STARVED) // so a read may follow
+            || std::mem::discriminant(&self.active.phase) != phase
     }
 
     /// Runs bytes through the protocol until they are used up or nobody wants
@@ -211,12 +233,11 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             let result = self.connection.socket.read(&mut scratch);
             match result {
                 Ok(0) => self.connection.bits.set(Bits::EOF),
-                Ok(count) if self.active.input.len() < scratch.len() => {
+                Ok(count) => {
                     let bytes = scratch.get(..count).unwrap_or(&[]);
                     self.active.input.extend_from_slice(bytes);
                     self.connection.bits.clear(Bits::STARVED);
                 }
-                Ok(_) => self.connection.bits.clear(Bits::READABLE),
                 Err(error) => {
                     self.read_failed(&error);
                 }

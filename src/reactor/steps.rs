@@ -5,6 +5,7 @@ use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
 use crate::http::{Exchange, Intake, Job, Pull, Service, Sink, Source, Status, Step};
+use crate::proto::Read;
 use std::io;
 use std::sync::Arc;
 
@@ -21,14 +22,17 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.connection.bits.set(Bits::TOUCHED);
         self.requests_left -= 1;
         self.shared.stats.requests.add(1);
-        let last = self.connection.requests >= self.shared.config.requests_per_connection;
-        if last || self.shared.draining {
+        self.active.last = !self.connection.http.keeps();
+        let enough = self.connection.requests >= self.shared.config.requests_per_connection;
+        if enough || self.shared.draining {
             self.connection.http.close_after();
         }
         stamp(&mut exchange.request, self.connection.peer, self.id);
         exchange.request.origin.now = Some(self.shared.now);
-        let step = self.service.begin(exchange);
-        self.step(step);
+        match self.service.begin(exchange) {
+            Step::Respond(exchange) => self.reply(exchange),
+            step => self.step(step),
+        }
     }
 
     /// What the service asked for is done: it has the word again.
@@ -46,7 +50,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.resume(exchange);
     }
 
-    #[inline]
     fn step(&mut self, first: Step) {
         let mut step = first;
         for _ in 0..STEPS_MAX {
@@ -89,7 +92,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             exchange.failed = Some(Status::CONTENT_TOO_LARGE);
             return Some(exchange);
         }
-        let nothing = !exchange.request.has_body();
+        // There is none, it is here already, or it is broken and won't come.
+        let nothing = self.connection.http.read_state() != Read::Body;
         if nothing && matches!(into, Destination::Buffer) {
             return Some(exchange);
         }

@@ -26,6 +26,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 const READ_PER_TURN: usize = 64 * 1024;
 
 /// The loop: a service, its clients, and the world they live in.
+///
+/// [`Server::start`](crate::Server::start) makes one with a real world, and
+/// [`Simulation::run`](crate::sim::Simulation::run) one with a scripted world.
+/// It is not `Send` unless the service is, and need not be: it is turned on one
+/// thread.
 pub struct Reactor<S: Service, W: World> {
     pub(crate) service: S,
     pub(crate) world: W,
@@ -51,7 +56,9 @@ pub struct Reactor<S: Service, W: World> {
 
 impl<S: Service, W: World> Reactor<S, W> {
     /// A loop without clients. `inbox` must ring a bell that ends the world's
-    /// poll with [`Source::Inbox`].
+    /// poll with [`Source::Inbox`]. `config` is taken as it is: whoever calls
+    /// this has [checked](Config::check) it, and fitted `connections_max` to the
+    /// descriptors there are.
     pub fn new(
         service: S,
         mut world: W,
@@ -171,12 +178,13 @@ impl<S: Service, W: World> Reactor<S, W> {
         &mut self.world
     }
 
-    /// Connections that are open.
+    /// Connections that have a slot: idle, busy, or lingering.
     pub fn connections(&self) -> usize {
         self.slots.len()
     }
 
-    /// Bytes that connections hold as buffers.
+    /// Bytes that connections hold as buffers: what counts against
+    /// [`Config::buffers_max`].
     pub fn buffers_lent(&self) -> usize {
         self.shared.buffers.lent()
     }

@@ -283,7 +283,7 @@ impl std::fmt::Display for Link {
     }
 }
 
-/// The server's end of a `Link`.
+/// The server's end of a scripted link.
 #[derive(Debug)]
 pub struct ScriptedSocket(pub(crate) Rc<RefCell<Link>>);
 
@@ -328,6 +328,7 @@ impl Drop for ScriptedSocket {
     /// not read yet.
     fn drop(&mut self) {
         let mut link = self.0.borrow_mut();
+        log::trace!("closed: {link}");
         link.slot = None;
         link.moves += 1;
         link.stirred = true;

@@ -178,6 +178,11 @@ fn plain(app: &mut App, seen: &Arc<Seen>) {
         let len = request.param::<usize>("n")?.min(64 << 20);
         Ok(ok(Body::File(FileSpan { file: temporary(len)?, offset: 0, len: len as u64 })))
     });
+    // The file ends before the span does.
+    app.get("/short-file/{n}", |request: &mut Request| -> Result<Response, Reject> {
+        let len = request.param::<usize>("n")?.min(64 << 20);
+        Ok(ok(Body::File(FileSpan { file: temporary(len)?, offset: 0, len: len as u64 + 1 })))
+    });
     app.get("/204", |_: &mut Request| ());
     app.get("/304", |_: &mut Request| Response::new(Status::NOT_MODIFIED).header("ETag", "\"v1\""));
     app.get("/redirect", |_: &mut Request| redirect("/hello"));
