@@ -19,42 +19,56 @@ pub struct Config {
     /// Sizes within a message.
     pub limits: Limits,
 
-    /// From accept to the end of a TLS handshake: 10 s.
+    /// From accept to the end of a TLS handshake: 10 s. There is no TLS yet, so
+    /// nothing waits for it.
     pub handshake_timeout: Duration,
     /// From the first byte of a head to its end, however it trickles: 10 s, then 408.
     pub head_timeout: Duration,
     /// From accept to the first byte: 10 s, then a silent close (browsers preconnect).
     pub first_timeout: Duration,
-    /// Between requests: 75 s, above the 60 s for which proxies keep their end.
+    /// From the end of a reply to the first byte of the next request: 75 s, above
+    /// the 60 s for which proxies keep their end. Then a silent close.
     pub idle_timeout: Duration,
-    /// Without enough progress of a body that is wanted: 30 s, then 408.
+    /// Without enough progress of a body that is read: 30 s, then 408. The time
+    /// is a window: at its end the bytes that came within it are weighed against
+    /// `body_rate`, and if they are enough the next window begins.
     pub body_timeout: Duration,
-    /// The least progress of a body, in bytes per second: 500.
+    /// The least progress of a body, in bytes per second: 500. 0 is satisfied
+    /// with nothing at all.
     pub body_rate: u32,
-    /// For a handler's job, sleep or wait as a whole: none. Then 503.
+    /// From a request's first byte until its handler's jobs and sleeps are over:
+    /// none. Then 503, and the job's result is dropped when it comes.
     pub work_timeout: Option<Duration>,
-    /// Without enough progress of a client that reads: 30 s, then the connection is cut.
+    /// Without enough progress of a client that is sent something: 30 s, then
+    /// the connection is cut. A window, as for `body_timeout`.
     pub write_timeout: Duration,
-    /// The least progress of a client that reads, in bytes per second: 500.
+    /// The least progress of a client that is sent something, in bytes per
+    /// second: 500.
     pub write_rate: u32,
     /// How long a closing connection is read from, so that no reset eats the
-    /// reply: 2 s.
+    /// reply: 2 s, and 64 KiB at most (RFC 9112 section 9.6).
     pub linger_timeout: Duration,
 
-    /// Connections at once: 65,536, or fewer as the descriptor limit demands.
+    /// Connections at once: 65,536, or fewer as the descriptor limit demands
+    /// (the server raises the soft limit to the hard one and keeps 64 for itself).
+    /// From nine tenths on, a new one makes the longest idle one leave.
     pub connections_max: usize,
     /// What happens to a client beyond that.
     pub overload: Overload,
-    /// Bytes in all buffers of all connections together: 256 MiB.
+    /// Bytes in all buffers of all connections together: 256 MiB. Above seven
+    /// eighths nothing is read until some come back; the rest is for output.
     pub buffers_max: usize,
-    /// Requests on one connection before it is closed: 10,000.
+    /// Requests on one connection before it is closed: 10,000. The last reply
+    /// says so.
     pub requests_per_connection: u32,
 
-    /// Helper threads that are always there: 1.
+    /// Helper threads that are always there: 0, so that a server whose handlers
+    /// never leave the loop has one thread.
     pub helpers_min: usize,
-    /// Helper threads at most: 4.
+    /// Helper threads at most: 4; or one for each lane in use, if that is more.
     pub helpers_max: usize,
-    /// Jobs that wait in the application's queue: 1,024, then 503.
+    /// Jobs that wait in the application's queue, and in the serial one: 1,024,
+    /// then 503.
     pub helper_queue: usize,
     /// How long a server's end waits for its threads: 5 s.
     pub join_limit: Duration,
@@ -62,7 +76,8 @@ pub struct Config {
     /// a request may be on its way: 2 s.
     pub drain_idle: Duration,
 
-    /// Sent as `Server`; `None` for no such field.
+    /// Sent as `Server` (RFC 9110 section 10.2.4): `onepoll`; `None` for no such
+    /// field.
     pub server_name: Option<String>,
 }
 
@@ -71,26 +86,33 @@ pub struct Config {
 pub struct Limits {
     /// Request line and field lines together: 32 KiB, then 431. At most 65,535.
     pub head_max: usize,
-    /// The request target: 8 KiB (RFC 9112 section 3 asks for 8,000 at least), then 414.
+    /// The request target: 8 KiB (RFC 9112 section 3 asks for 8,000 at least for
+    /// the request line), then 414.
     pub target_max: usize,
     /// Field lines: 100, then 431.
     pub headers_max: usize,
-    /// Chunk extensions over a whole body: 16 KiB, then 400.
+    /// Chunk extensions over a whole body: 16 KiB, then 400 (RFC 9112 section
+    /// 7.1.1 asks for a limit).
     pub chunk_ext_max: usize,
     /// The trailer section: 8 KiB, then 431.
     pub trailers_max: usize,
-    /// Content that a route buffers unless it says otherwise: 1 MiB, then 413.
+    /// Meant for content that a route buffers: 1 MiB. **It has no effect yet**:
+    /// an application's own limit is [`App::body_max`](crate::App::body_max), with
+    /// the same default.
     pub body_max: u64,
     /// Content that nobody asked for and that is read and thrown away, to keep
-    /// the connection: 64 KiB, then it is closed.
+    /// the connection: 64 KiB, framing included. What says that it is longer, or
+    /// turns out so, closes the connection.
     pub discard_max: u64,
 }
 
-/// What happens to a client when `connections_max` is reached.
+/// What happens to a client when `connections_max` is reached. The default is
+/// [`Refuse`](Overload::Refuse).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overload {
-    /// It is told: `503` with `Retry-After`, and closed.
+    /// It is told: `503` with `Retry-After`, and closed. For 64 at a time; more
+    /// are closed without a word.
     Refuse,
     /// It waits in the kernel's queue until there is room.
     Pause,
@@ -114,7 +136,7 @@ impl Default for Config {
             overload: Overload::Refuse,
             buffers_max: 256 << 20,
             requests_per_connection: 10_000,
-            helpers_min: 1,
+            helpers_min: 0,
             helpers_max: 4,
             helper_queue: 1024,
             join_limit: Duration::from_secs(5),
@@ -139,10 +161,17 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// Whether the values make sense together.
+    /// Whether the values make sense together. The server's start calls it.
+    ///
+    /// ```
+    /// use onepoll::Config;
+    /// let config = Config { helpers_min: 9, ..Config::default() };
+    /// let error = config.check().unwrap_err();
+    /// assert_eq!(error.to_string(), "configuration: helpers_min must be 0 to helpers_max");
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Config`] names the field, the value and what is allowed.
+    /// [`Error::Config`] names the field and what is allowed.
     pub fn check(&self) -> Result<(), Error> {
         let limits = &self.limits;
         let wrong = |field, why: &str| Err(Error::Config { field, why: why.to_owned() });
@@ -161,11 +190,11 @@ impl Config {
         if self.buffers_max < 1 << 20 {
             return wrong("buffers_max", "must be at least 1 MiB");
         }
-        if self.helpers_min == 0 || self.helpers_min > self.helpers_max {
-            return wrong("helpers_min", "must be 1 to helpers_max");
+        if self.helpers_min > self.helpers_max {
+            return wrong("helpers_min", "must be 0 to helpers_max");
         }
-        if self.helpers_max > 1024 {
-            return wrong("helpers_max", "must be at most 1,024 threads");
+        if self.helpers_max == 0 || self.helpers_max > 1024 {
+            return wrong("helpers_max", "must be 1 to 1,024 threads");
         }
         if self.requests_per_connection == 0 {
             return wrong("requests_per_connection", "must be at least 1");

@@ -5,6 +5,11 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why a server can't start, or why its loop ended. One line, for a person.
+///
+/// ```
+/// let error = onepoll::Server::bind("127.0.0.1:99999").unwrap_err();
+/// assert!(error.to_string().starts_with("cannot listen on 127.0.0.1:99999: "));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -1,4 +1,86 @@
-//! **onepoll** is an HTTP/1.1 server in one mio poll loop.
+//! **onepoll** is an HTTP/1.1 server in one [mio](https://docs.rs/mio) poll loop, for Linux: a
+//! library to embed, and a command that serves a folder. One thread owns all clients; each is a
+//! small state machine that is driven as far as it can go and then left alone until something
+//! happens. There is no async runtime: a handler is a function from a [`Request`] to anything that
+//! becomes a [`Reply`]. What would block goes to a few helper threads and comes home through an
+//! inbox. The sources are meant to be read, floor by floor.
+//!
+//! ```no_run
+//! use onepoll::{App, Error, Reject, Request, Server, after, offload};
+//! use std::time::Duration;
+//!
+//! fn report(_: &mut Request) -> Result<String, Reject> {
+//!     Ok(std::fs::read_to_string("report.txt")?) // may block: it runs on a helper thread
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let mut app = App::new();
+//!     app.get("/", |_: &mut Request| "Hello, World!\n");
+//!     app.get("/users/{id}", |request: &mut Request| {
+//!         request.param("id").map(|id: u64| format!("user {id}\n"))
+//!     });
+//!     app.get("/later", |_: &mut Request| after(Duration::from_secs(1), || "there you are\n"));
+//!     app.get("/report", offload(report));
+//!     Server::bind("127.0.0.1:8080")?.run(app)
+//! }
+//! ```
+//!
+//! Handlers run on the loop's thread: they must not block, and need no `Send`, so that shared state
+//! is an `Rc<RefCell<_>>`. An application is tested in memory, without a port:
+//! [`app::TestClient`].
+//!
+//! # The floors
+//!
+//! A module imports from lower floors only; `tests/tidy` enforces it, and ARCHITECTURE.md
+//! describes the house.
+//!
+//! | Floor | Modules | What they know |
+//! |---|---|---|
+//! | 4 | [`server`], [`sim`] | the real world around a loop, and a scripted one |
+//! | 3 | `files` (feature), [`middleware`] | parts that applications are made of |
+//! | 2 | [`reactor`], [`app`] | the loop; routes and handlers. Neither knows the other |
+//! | 1 | [`proto`], [`route`] | HTTP/1.1 without I/O; which route serves a path |
+//! | 1 | [`net`], [`helper`], [`disk`] | sockets; threads; files below a folder |
+//! | 0 | [`http`], [`Config`], [`Error`], [`stats`] | the vocabulary, limits, counters |
+//!
+//! Loop and application meet in [`http::Service`], on the ground floor.
+//!
+//! # Where to start reading
+//!
+//! In the order of a request: a turn of the loop ([`reactor`], `reactor/turn.rs`), one client
+//! (`reactor/connection.rs`, then `drive.rs` and `input.rs`), the protocol ([`proto`], above all
+//! the table in `proto/state.rs`), the service's answers (`reactor/steps.rs`), the application
+//! ([`app`], `app/run.rs`; [`route`] for how a handler is found), the way back
+//! (`reactor/reply.rs`, `output.rs`), the end (`ending.rs`), and what happens when nothing happens
+//! (`deadline.rs`, [`reactor::Wheel`]).
+//!
+//! # Features
+//!
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `files` | yes | `files::Files`: a folder as a handler |
+//! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
+//! | `cli` | yes | the command `onepoll`; includes `files` |
+//!
+//! A library says `default-features = false` and names what it needs.
+//!
+//! # Limits, and what can be relied upon
+//!
+//! - Every limit and every time is a field of [`Config`] or [`Limits`], or a named constant beside
+//!   its reason.
+//! - There is no `unsafe` code in this crate (there is in its dependencies).
+//! - A state in which a connection waits for its client has a deadline, and a client must keep up
+//!   a rate, not just move a byte now and then.
+//! - What clients send is held in buffers whose sum is bounded: [`Config::buffers_max`].
+//! - Framing that two parsers could read in two ways is refused (RFC 9112 sections 6 and 11.2).
+//! - A field that an application builds can't break out of its line, and a reply whose content
+//!   fails is visibly incomplete: the connection is cut.
+//! - A panic in a handler, a hook or a job becomes a 500 for that client; the loop goes on. That
+//!   needs `panic = "unwind"`.
+//!
+//! Not promised: a handler that blocks or computes for long holds up all clients; a job that never
+//! returns keeps its thread, and its connection unless [`Config::work_timeout`] is set. There is
+//! no TLS, HTTP/2 or compression.
 #![forbid(unsafe_code)]
 
 #[macro_use]
@@ -22,9 +104,10 @@ pub mod server;
 pub mod sim;
 pub mod stats;
 
-pub use app::App;
+pub use app::{App, Reject, Reply, after, created, offload, ok, redirect};
 pub use config::{Config, Limits, Overload};
 pub use error::Error;
+pub use http::{Body, Method, Request, Response, Status};
 pub use server::{Background, Handle, Running, Server};
 
 /// The README's example compiles.

@@ -6,7 +6,7 @@
 //! the app's own to its own, so that a request needs one look-up.
 
 use super::Reply;
-use super::handler::{BodyMode, Entry, Route};
+use super::handler::{BodyMode, Entry, Route, boxed};
 use super::middleware::{AfterHook, Before, Flow, Middleware};
 use super::pages::Errors;
 use crate::error::Error;
@@ -30,6 +30,8 @@ pub struct App {
     pub(super) fallbacks: Vec<Fallback>,
     pub(super) connect: Option<u32>,
     problem: Option<String>,
+    /// Whether there is no middleware at all.
+    pub(super) bare: bool,
 }
 
 /// A part of the app with middleware and defaults of its own.
@@ -103,6 +105,7 @@ impl App {
             fallbacks: Vec::new(),
             connect: None,
             problem: None,
+            bare: true,
         }
     }
 
@@ -375,7 +378,7 @@ impl App {
         body: BodyMode,
         handler: impl Fn(&mut Request) -> R + 'static,
     ) -> u32 {
-        let handler = Box::new(move |request: &mut Request| handler(request).into());
+        let handler = boxed(handler);
         let pattern = pattern.map(str::to_owned);
         self.entries.push(Entry { handler, scope: 0, body, pattern });
         self.entries.len() as u32 - 1
@@ -406,6 +409,7 @@ impl App {
 
     /// Works out what each scope inherits. Parents come first in the list.
     fn derive(&mut self) {
+        self.bare = self.scopes.iter().all(|scope| scope.wraps.is_empty());
         for i in 0..self.scopes.len() {
             let (before, rest) = self.scopes.split_at_mut(i);
             let Some(scope) = rest.first_mut() else { continue };

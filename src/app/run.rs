@@ -59,10 +59,12 @@ impl Service for App {
     }
 
     /// Only middleware wants to know how it ended.
+    #[inline]
     fn observes(&self, exchange: &Exchange) -> bool {
         exchange.bookmark.entered > 0
     }
 
+    #[inline]
     fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
         exchange.bookmark.route = self.find(&mut exchange);
         self.inward(exchange)
@@ -83,7 +85,10 @@ impl Service for App {
                 Err(step) => step,
             },
             (Phase::Before, _) if is_untouched(&exchange.response) => self.inward(exchange),
-            (Phase::Body, _) => self.handle(exchange),
+            (Phase::Body, _) => {
+                let entry = self.entry_of(&exchange);
+                self.handle(exchange, entry)
+            }
             (Phase::Reply, Some(Next::Reply(reply))) => self.settle(exchange, reply),
             (Phase::Reply, Some(Next::Then(then))) => match guard(|| then(&mut exchange.request)) {
                 Ok(reply) => self.settle(exchange, reply),
@@ -111,6 +116,9 @@ impl Service for App {
     }
 
     fn idle(&mut self, now: Now) -> Option<Instant> {
+        if self.bare {
+            return None;
+        }
         let wraps = self.scopes.iter().flat_map(|scope| &scope.wraps);
         wraps.filter_map(|middleware| guard(|| middleware.idle(now)).ok().flatten()).min()
     }
@@ -118,8 +126,18 @@ impl Service for App {
 
 impl App {
     /// The way in: every `before` that was not called yet, then the content.
-    fn inward(&self, mut exchange: Box<Exchange>) -> Step {
+    #[inline]
+    fn inward(&self, exchange: Box<Exchange>) -> Step {
         let entry = self.entry_of(&exchange);
+        if self.chain(entry).is_empty() {
+            self.inside(exchange, entry)
+        } else {
+            self.through(exchange, entry)
+        }
+    }
+
+    /// Through the middleware.
+    fn through(&self, mut exchange: Box<Exchange>, entry: Option<&Entry>) -> Step {
         let chain = self.chain(entry);
         while let Some(middleware) = chain.get(usize::from(exchange.bookmark.entered)) {
             exchange.bookmark.entered += 1;
@@ -132,6 +150,12 @@ impl App {
                 Err(panicked) => return self.panicked(exchange, "a `before` hook", &panicked),
             };
         }
+        self.inside(exchange, entry)
+    }
+
+    /// All middleware is entered: the content, if it is wanted, then the handler.
+    #[inline]
+    fn inside(&self, exchange: Box<Exchange>, entry: Option<&Entry>) -> Step {
         let max = match entry.map(|entry| entry.body) {
             Some(BodyMode::Ignore) | None => None,
             Some(BodyMode::Buffer) => entry.and_then(|e| self.scopes.get(e.scope)).map(|s| s.max),
@@ -141,7 +165,7 @@ impl App {
             Some(max) if exchange.request.has_body() => {
                 self.receive(exchange, Intake::Buffer { max }, Phase::Body)
             }
-            _ => self.handle(exchange),
+            _ => self.handle(exchange, entry),
         }
     }
 
@@ -157,13 +181,15 @@ impl App {
         }
     }
 
-    fn handle(&self, mut exchange: Box<Exchange>) -> Step {
-        let Some(entry) = self.entry_of(&exchange) else {
+    #[inline]
+    fn handle(&self, mut exchange: Box<Exchange>, entry: Option<&Entry>) -> Step {
+        let Some(entry) = entry else {
             self.unrouted(&mut exchange);
             return self.outward(exchange);
         };
-        match guard(|| (entry.handler)(&mut exchange.request)) {
-            Ok(reply) => self.settle(exchange, reply),
+        match guard(|| (entry.handler)(&mut exchange)) {
+            Ok(None) => self.outward(exchange),
+            Ok(Some(reply)) => self.settle(exchange, *reply),
             Err(panicked) => self.panicked(exchange, "the handler", &panicked),
         }
     }
@@ -210,27 +236,29 @@ impl App {
     }
 
     /// The way out: every `after` of those entered that was not called yet.
-    fn outward(&self, mut exchange: Box<Exchange>) -> Step {
-        if exchange.bookmark.entered > 0 {
-            let chain = self.chain(self.entry_of(&exchange));
-            while exchange.bookmark.unwound < exchange.bookmark.entered {
-                let Exchange { request, response, bookmark, .. } = &mut *exchange;
-                bookmark.unwound += 1;
-                let at = usize::from(bookmark.entered - bookmark.unwound);
-                let Some(middleware) = chain.get(at) else { continue };
-                match guard(|| middleware.after(request, response)) {
-                    Ok(After::Go) => {}
-                    Ok(After::Offload(job)) => return away(exchange, job, Phase::After),
-                    Err(panicked) => self.note_panic(&mut exchange, "an `after` hook", &panicked),
-                }
-            }
-        }
-        if exchange.bookmark.close {
-            exchange.response.close();
-        }
-        Step::Respond(exchange)
+    #[inline]
+    fn outward(&self, exchange: Box<Exchange>) -> Step {
+        if exchange.bookmark.entered > 0 { self.unwind(exchange) } else { respond(exchange) }
     }
 
+    /// Back through the middleware.
+    fn unwind(&self, mut exchange: Box<Exchange>) -> Step {
+        let chain = self.chain(self.entry_of(&exchange));
+        while exchange.bookmark.unwound < exchange.bookmark.entered {
+            let Exchange { request, response, bookmark, .. } = &mut *exchange;
+            bookmark.unwound += 1;
+            let at = usize::from(bookmark.entered - bookmark.unwound);
+            let Some(middleware) = chain.get(at) else { continue };
+            match guard(|| middleware.after(request, response)) {
+                Ok(After::Go) => {}
+                Ok(After::Offload(job)) => return away(exchange, job, Phase::After),
+                Err(panicked) => self.note_panic(&mut exchange, "an `after` hook", &panicked),
+            }
+        }
+        respond(exchange)
+    }
+
+    #[cold]
     fn panicked(&self, mut exchange: Box<Exchange>, what: &str, panicked: &Panicked) -> Step {
         self.note_panic(&mut exchange, what, panicked);
         self.outward(exchange)
@@ -265,14 +293,14 @@ impl App {
     /// Which entry answers, if any.
     fn find(&self, exchange: &mut Exchange) -> Option<u32> {
         let (method, path, params) = exchange.request.route_parts();
-        match self.table.lookup(method, path, params) {
+        match self.table.lookup_bytes(method, path, params) {
             Lookup::Found { value, .. } => Some(*value),
             Lookup::Options(_) | Lookup::MethodNotAllowed(_) => None,
             // Without a path: `OPTIONS *`, or the authority of a CONNECT
             // (RFC 9112 section 3.2). No fallback is about those.
             Lookup::NotFound if *method == Method::CONNECT => self.connect,
             Lookup::NotFound if path.is_empty() || *method == Method::TRACE => None,
-            Lookup::NotFound => self.fallback_for(path),
+            Lookup::NotFound => self.fallback_for(std::str::from_utf8(path).unwrap_or("")),
         }
     }
 
@@ -283,7 +311,7 @@ impl App {
         let (method, path, params) = exchange.request.route_parts();
         let (connect, options) = (*method == Method::CONNECT, *method == Method::OPTIONS);
         let trace = *method == Method::TRACE;
-        match self.table.lookup(method, path, params) {
+        match self.table.lookup_bytes(method, path, params) {
             Lookup::Options(allow) => {
                 exchange.response = Response::new(Status::NO_CONTENT).header("Allow", allow);
             }
@@ -316,6 +344,15 @@ impl App {
     fn chain(&self, entry: Option<&Entry>) -> &[Rc<dyn Middleware>] {
         self.scopes.get(entry.map_or(0, |entry| entry.scope)).map_or(&[], |scope| &scope.chain)
     }
+}
+
+/// The end of the way out.
+#[inline]
+fn respond(mut exchange: Box<Exchange>) -> Step {
+    if exchange.bookmark.close {
+        exchange.response.close();
+    }
+    Step::Respond(exchange)
 }
 
 /// Sends the exchange to a helper thread, with a net under the job.

@@ -50,7 +50,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "NAME", default_value = "index.html", value_parser = values::index)]
     index: String,
 
-    /// Threads for file work: always MIN, at most MAX [default: 1..4]
+    /// Threads for file work: always MIN, at most MAX [default: 0..4]
     #[arg(long, value_name = "MIN..MAX", value_parser = values::helpers)]
     helpers: Option<(usize, usize)>,
 

@@ -53,7 +53,7 @@ pub struct Pool {
 /// How many threads, and how long the queues may grow.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Threads that are always there: 1.
+    /// Threads that are always there: 0. The others come with the work.
     pub min: usize,
     /// Threads at most: 4. Yet no lane waits for another, so that there may be
     /// one thread for each lane in use, whatever this says.
@@ -133,7 +133,7 @@ struct Helper {
 }
 
 impl Pool {
-    /// Starts `settings.min` threads, one at least.
+    /// Starts `settings.min` threads.
     ///
     /// # Errors
     /// What the system says if it gives no thread.
@@ -142,8 +142,7 @@ impl Pool {
     }
 
     fn with_spawner(mut settings: Settings, spawner: Spawner) -> io::Result<Pool> {
-        settings.min = settings.min.max(1);
-        settings.max = settings.max.max(settings.min);
+        settings.max = settings.max.max(settings.min).max(1);
         let state = State {
             lanes: Lanes::new(settings.max, settings.queue),
             phase: Phase::Open,
@@ -388,7 +387,7 @@ impl Drop for Helper {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            min: 1,
+            min: 0,
             max: 4,
             queue: 1024,
             idle: Duration::from_secs(10),

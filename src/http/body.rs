@@ -67,6 +67,12 @@ impl Body {
         self.len() == Some(0)
     }
 
+    /// Whether there is nothing to drop.
+    #[inline]
+    pub(crate) fn owns_nothing(&self) -> bool {
+        matches!(self, Body::Empty | Body::Static(_))
+    }
+
     /// The bytes, if they are in memory.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
@@ -148,7 +154,7 @@ pub trait Sink: Send {
     fn write(&mut self, chunk: &[u8]) -> io::Result<()>;
 
     /// The content is complete. What the handler needs to know goes into the
-    /// request's [`extensions`](super::Request::extensions_mut).
+    /// request's bag: [`Request::extend`](super::Request::extend).
     ///
     /// # Errors
     /// As [`write`](Sink::write).

@@ -9,6 +9,8 @@ pub(crate) const VALUE: u8 = 2;
 pub(crate) const TARGET: u8 = 4;
 /// `unreserved` (RFC 3986 section 2.3): percent-encoding these changes nothing.
 pub(crate) const UNRESERVED: u8 = 8;
+/// `TARGET` without the two bytes that need a second look: `?` and `%`.
+pub(crate) const PLAIN: u8 = 16;
 
 /// The classes of each byte, one bit per class.
 pub(crate) static CLASS: [u8; 256] = classes();
@@ -44,6 +46,9 @@ const fn classes() -> [u8; 256] {
         }
         if b > b' ' && b < 0x7f && b != b'#' {
             table[i] |= TARGET;
+            if b != b'?' && b != b'%' {
+                table[i] |= PLAIN;
+            }
         }
         if alphanumeric || matches!(b, b'-' | b'.' | b'_' | b'~') {
             table[i] |= UNRESERVED;

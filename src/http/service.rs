@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 
 /// An application, as the engine sees it.
 ///
-/// All three calls run on the loop's thread and must not block. Nothing here
-/// needs `Send`: only the exchange and what it carries travel.
+/// All calls come on the loop's thread and must not block. Nothing here needs
+/// `Send`: only the exchange and what it carries travel.
+///
+/// Only [`begin`](Service::begin) and [`resume`](Service::resume) must be there.
+/// A panic in them is the service's to catch (as [`App`](crate::App) does): here
+/// it ends the loop.
 ///
 /// ```
 /// use onepoll::http::*;
@@ -66,6 +70,11 @@ pub trait Service {
 }
 
 /// What the service wants next. The exchange goes back to the engine with it.
+///
+/// Every step but `Respond` ends in a [`resume`](Service::resume), or, if the
+/// client is lost meanwhile, in [`finish`](Service::finish). A service that takes
+/// 32 steps in one call without waiting for anything goes round in circles: its
+/// connection is cut.
 #[derive(Debug)]
 pub enum Step {
     /// Send `exchange.response`.

@@ -1,8 +1,18 @@
 //! Sockets, as the reactor sees them: bytes in, bytes out, never waiting.
+//!
+//! Nothing here knows HTTP, and nothing waits: every socket is nonblocking, and
+//! what can't be done now is `WouldBlock`. The reactor speaks to the [`Socket`]
+//! trait only; [`Stream`] is its real form, and `span` sends parts of files.
+//!
+//! ```text
+//!   Listener --accept--> Stream : Socket    read, write, write_vectored
+//!   (its options are                        send_file --> span: sendfile
+//!    inherited)                             shutdown_write
+//! ```
 
 mod listener;
 mod socket;
-pub mod span;
+pub(crate) mod span;
 
 pub use listener::Listener;
 pub use socket::Stream;
@@ -35,13 +45,15 @@ pub trait Socket {
     /// As [`write`](Socket::write).
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Sends a part of a file, as much as fits; 0 is the end of the file.
+    /// Sends `len` bytes of a file from `offset` on, as much as fits; 0 is the
+    /// end of the file. It may wait for the disk, so the
+    /// loop asks `World::is_resident` before.
     ///
     /// # Errors
     /// As [`write`](Socket::write), and what reading the file may give.
     fn send_file(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize>;
 
-    /// Says to the peer that no more will come.
+    /// Says to the peer that no more will come (a half-close): it can still send.
     ///
     /// # Errors
     /// Whatever the system says; the connection is over then.

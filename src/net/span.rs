@@ -1,16 +1,22 @@
 //! Parts of files: sent without a copy, and asked whether they are in memory.
+//!
+//! A loop must not wait for a disk, and `sendfile` does if a page is not in
+//! memory. So each part is asked about first. Between the question and the
+//! sending the system may drop pages after all, and pages in the middle are not
+//! asked about: then the loop waits, for one part of 256 KiB at most.
 
 use crate::http::FileSpan;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 
-/// Sends a part of a file to a socket, as much as fits; 0 is the file's end.
+/// Sends `len` bytes of a file from `offset` on to a socket, as much as fits; 0
+/// is the file's end.
 ///
 /// # Errors
 /// `WouldBlock` when nothing fits; else as the system says.
 #[cfg(target_os = "linux")]
-pub fn send(socket: impl AsFd, file: &File, offset: u64, len: usize) -> io::Result<usize> {
+pub(crate) fn send(socket: impl AsFd, file: &File, offset: u64, len: usize) -> io::Result<usize> {
     let mut offset = offset;
     Ok(rustix::fs::sendfile(socket, file, Some(&mut offset), len)?)
 }
@@ -20,7 +26,7 @@ pub fn send(socket: impl AsFd, file: &File, offset: u64, len: usize) -> io::Resu
 /// # Errors
 /// `WouldBlock` when nothing fits; else as the system says.
 #[cfg(not(target_os = "linux"))]
-pub fn send(socket: impl AsFd, file: &File, offset: u64, len: usize) -> io::Result<usize> {
+pub(crate) fn send(socket: impl AsFd, file: &File, offset: u64, len: usize) -> io::Result<usize> {
     use std::os::unix::fs::FileExt;
     let mut buffer = [0; 16 * 1024];
     let room = len.min(buffer.len());
@@ -32,7 +38,7 @@ pub fn send(socket: impl AsFd, file: &File, offset: u64, len: usize) -> io::Resu
 /// and its last byte are asked for on the condition that they are in memory.
 /// A file system that knows no such condition counts as slow.
 #[cfg(target_os = "linux")]
-pub fn is_resident(span: &FileSpan) -> bool {
+pub(crate) fn is_resident(span: &FileSpan) -> bool {
     use rustix::io::{Errno, ReadWriteFlags, preadv2};
     let at = |offset| {
         let mut byte = [0; 1];
@@ -48,6 +54,6 @@ pub fn is_resident(span: &FileSpan) -> bool {
 
 /// Not known here: helpers read everything first.
 #[cfg(not(target_os = "linux"))]
-pub fn is_resident(_span: &FileSpan) -> bool {
+pub(crate) fn is_resident(_span: &FileSpan) -> bool {
     false
 }

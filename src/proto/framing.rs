@@ -94,9 +94,22 @@ impl Notes {
         Ok(())
     }
 
+    /// Whether [`line`](Notes::line) may have a use for this name: cheap, and
+    /// says no to most.
+    #[inline(always)]
+    pub(super) fn concerns(name: &[u8]) -> bool {
+        const LENGTHS: u32 = 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 17;
+        // The letters c, e, t and u, in either case.
+        const FIRST: u32 =
+            1 << (b'c' & 31) | 1 << (b'e' & 31) | 1 << (b't' & 31) | 1 << (b'u' & 31);
+        name.len() < 32
+            && LENGTHS >> name.len() & 1 == 1
+            && name.first().is_some_and(|b| FIRST >> (b & 31) & 1 == 1)
+    }
+
     /// Looks at one field line, its value trimmed. `length` is the declared
     /// content length so far.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn line(
         &mut self,
         name: &[u8],
@@ -107,23 +120,19 @@ impl Notes {
         // The name's length and first letter rule out nearly all others.
         let first = name.first().map_or(0, |b| b | 0x20);
         match (name.len(), first) {
-            (6, b'e') if name.eq_ignore_ascii_case(b"expect") => self.expect(value, version),
-            (7, b'u') if name.eq_ignore_ascii_case(b"upgrade") => {
+            (6, b'e') if is(name, b"expect") => self.expect(value, version),
+            (7, b'u') if is(name, b"upgrade") => {
                 if !value.is_empty() {
                     self.set(Notes::UPGRADE);
                 }
                 Ok(())
             }
-            (10, b'c') if name.eq_ignore_ascii_case(b"connection") => {
+            (10, b'c') if is(name, b"connection") => {
                 self.connection(value);
                 Ok(())
             }
-            (14, b'c') if name.eq_ignore_ascii_case(b"content-length") => {
-                self.content_length(value, length)
-            }
-            (17, b't') if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                self.transfer_encoding(value, version)
-            }
+            (14, b'c') if is(name, b"content-length") => self.content_length(value, length),
+            (17, b't') if is(name, b"transfer-encoding") => self.transfer_encoding(value, version),
             _ => Ok(()),
         }
     }
@@ -135,7 +144,7 @@ impl Notes {
             return Ok(());
         }
         for member in members(value) {
-            if !member.eq_ignore_ascii_case(b"100-continue") {
+            if !is(member, b"100-continue") {
                 return Err(Fault::new(Status::EXPECTATION_FAILED, "unknown expectation"));
             }
             self.set(Notes::CONTINUE);
@@ -144,13 +153,21 @@ impl Notes {
     }
 
     /// RFC 9110 section 7.6.1: a list of options, in any case.
+    #[inline(always)]
     fn connection(&mut self, value: &[u8]) {
+        if is(value, b"keep-alive") {
+            return self.set(Notes::KEEP); // nearly always just this
+        }
+        self.connection_list(value);
+    }
+
+    fn connection_list(&mut self, value: &[u8]) {
         for member in members(value) {
-            if member.eq_ignore_ascii_case(b"keep-alive") {
+            if is(member, b"keep-alive") {
                 self.set(Notes::KEEP);
-            } else if member.eq_ignore_ascii_case(b"close") {
+            } else if is(member, b"close") {
                 self.set(Notes::CLOSE);
-            } else if member.eq_ignore_ascii_case(b"upgrade") {
+            } else if is(member, b"upgrade") {
                 self.set(Notes::SWITCH);
             }
         }
@@ -189,7 +206,7 @@ impl Notes {
             if self.has(Notes::CHUNKED) {
                 return Err(Fault::bad("a transfer coding after chunked"));
             }
-            let chunked = member.eq_ignore_ascii_case(b"chunked");
+            let chunked = is(member, b"chunked");
             self.set(if chunked { Notes::CHUNKED } else { Notes::UNKNOWN });
         }
         if some { Ok(()) } else { Err(Fault::bad("Transfer-Encoding without a coding")) }
@@ -240,6 +257,15 @@ const BOTH: Fault = Fault::bad("both Content-Length and Transfer-Encoding");
 /// The members of a list, empty ones left out (RFC 9110 section 5.6.1.2).
 fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&b| b == b',').map(chars::trim).filter(|member| !member.is_empty())
+}
+
+/// Whether a text without control bytes is this word, which is in lower case.
+/// (Setting one bit folds letters; it leaves marks and digits alone, and only
+/// control bytes become such.)
+#[inline(always)]
+fn is<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
+    text.iter().zip(lower).fold(0, |unlike, (a, b)| unlike | ((a | 0x20) ^ b)) == 0
 }
 
 /// `1*DIGIT` that fits in 64 bits: no sign, no space, no other base.

@@ -22,13 +22,27 @@
 //! and other liberties that RFC 9112 permits a recipient are refused: each of
 //! them has been read in two ways by two servers in a row.
 
+mod request_line;
+
 use super::fault::Fault;
 use super::framing::{Framing, Notes};
 use crate::config::Limits;
-use crate::http::chars::{TOKEN, is};
-use crate::http::{Field, Method, Request, Span, Status, Version, scan, target};
+use crate::http::chars::{self, VALUE, is};
+use crate::http::{Field, Request, Span, Status, scan, target};
 
 /// Where in a head the parser is. Small: each connection has one.
+///
+/// ```
+/// use onepoll::{Limits, http::Request, proto::{Head, Length}};
+/// let (mut head, mut request) = (Head::default(), Request::default());
+/// let input = b"PUT /a?b HTTP/1.1\r\nHost: example.org\r\nContent-Length: 2\r\n\r\nhi";
+/// assert_eq!(head.parse(&Limits::default(), &input[..20], &mut request)?, None);
+/// let done = head.parse(&Limits::default(), input, &mut request)?;
+/// let (used, framing) = done.expect("the head is complete");
+/// assert_eq!((&input[used..], framing.body), (&b"hi"[..], Length::Exact(2)));
+/// assert_eq!((request.path(), request.authority()), ("/a", "example.org"));
+/// # Ok::<(), onepoll::proto::Fault>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Head {
     stage: Stage,
@@ -58,6 +72,14 @@ enum Stage {
     Fields,
 }
 
+/// What became of a line.
+enum Line {
+    Whole,
+    Cut,
+    /// The one that ends the head.
+    Empty,
+}
+
 /// Empty lines tolerated before a request line. RFC 9112 section 2.2 asks for
 /// one: some clients send a CRLF behind a body. More is no HTTP.
 const BLANK_LINES_MAX: u8 = 4;
@@ -80,13 +102,18 @@ impl Head {
         input: &[u8],
         request: &mut Request,
     ) -> Result<Option<(usize, Framing)>, Fault> {
-        let result = self.advance(limits, input, request);
-        if result.is_err() {
-            // The request has no bytes that its spans could point to.
-            request.recycle();
-            *self = Head::default();
+        match self.advance(limits, input, request) {
+            Ok(done) => Ok(done),
+            Err(fault) => Err(self.give_up(request, fault)),
         }
-        result
+    }
+
+    #[cold]
+    fn give_up(&mut self, request: &mut Request, fault: Fault) -> Fault {
+        // The request has no bytes that its spans could point to.
+        request.recycle();
+        *self = Head::default();
+        fault
     }
 
     /// Whether a byte of a request line was seen. Empty lines are no activity.
@@ -118,7 +145,7 @@ impl Head {
             self.stage = Stage::Method;
         }
         let blank = usize::from(self.blank);
-        let head = input.get(blank..).unwrap_or(&[]);
+        let head = if blank == 0 { input } else { input.get(blank..).unwrap_or(&[]) };
         // Nothing behind the limit is looked at, so whatever is wrong before it
         // is found first, and offsets fit in 16 bits.
         let room = limits.head_max.min(usize::from(u16::MAX));
@@ -169,171 +196,6 @@ impl Head {
         }
     }
 
-    /// `method SP request-target SP HTTP-version CRLF`; whether it is complete.
-    #[inline(always)]
-    fn request_line(
-        &mut self,
-        limits: &Limits,
-        head: &[u8],
-        request: &mut Request,
-    ) -> Result<bool, Fault> {
-        if self.stage == Stage::Method && !self.method(head, request)? {
-            return Ok(false);
-        }
-        if self.stage == Stage::Target && !self.target(limits, head, request)? {
-            return Ok(false);
-        }
-        self.version(head, request)
-    }
-
-    #[inline(always)]
-    fn method(&mut self, head: &[u8], request: &mut Request) -> Result<bool, Fault> {
-        let mut at = scan::name(head, usize::from(self.at));
-        while head.get(at).is_some_and(|&b| is(b, TOKEN)) {
-            at += 1; // a mark such as `_`: rare
-        }
-        if at > Method::LEN_MAX {
-            // RFC 9112 section 3: longer than any that we implement.
-            return Err(Fault::new(Status::NOT_IMPLEMENTED, "the method is too long"));
-        }
-        match head.get(at) {
-            Some(b' ') if at > 0 => {}
-            Some(&b) => return Err(stray(b, "the method is not a token")),
-            None => {
-                self.at = at as u16;
-                return Ok(false);
-            }
-        }
-        let method = head.get(..at).and_then(Method::parse);
-        request.method = method.ok_or(Fault::bad("the method is not a token"))?;
-        self.next(Stage::Target, at + 1);
-        Ok(true)
-    }
-
-    #[inline(always)]
-    fn target(
-        &mut self,
-        limits: &Limits,
-        head: &[u8],
-        request: &mut Request,
-    ) -> Result<bool, Fault> {
-        let start = usize::from(self.start);
-        let mut at = usize::from(self.at);
-        let stop = loop {
-            at = scan::target(head, at);
-            match head.get(at) {
-                Some(b'?') => {
-                    request.query.get_or_insert(Span { start: at as u16 + 1, len: 0 });
-                }
-                Some(b'%') => self.percent = true,
-                stop => break stop,
-            }
-            at += 1;
-        };
-        if at - start > limits.target_max {
-            return Err(Fault::new(Status::URI_TOO_LONG, "the target is too long"));
-        }
-        match stop {
-            Some(b' ') if at > start => {}
-            Some(b'\r' | b'\n') if at > start => return Err(Fault::bad("no version: HTTP/0.9")),
-            Some(&b) => return Err(stray(b, "the target is empty or has a forbidden byte")),
-            None => {
-                self.at = at as u16;
-                return Ok(false);
-            }
-        }
-        let text = head.get(start..at).unwrap_or(&[]);
-        request.target = span(start, at);
-        self.take_apart(text, request)?;
-        self.next(Stage::Version, at + 1);
-        Ok(true)
-    }
-
-    /// Finds path, query and authority of the target, `text`.
-    #[inline(always)]
-    fn take_apart(&self, text: &[u8], request: &mut Request) -> Result<(), Fault> {
-        let end = self.start + request.target.len;
-        let mut path_end = end;
-        if let Some(query) = &mut request.query {
-            query.len = end - query.start;
-            path_end = query.start - 1;
-        }
-        request.path = Span { start: self.start, len: path_end - self.start };
-        if text.first() != Some(&b'/') || request.method == Method::CONNECT {
-            self.other_form(text, request)?;
-        }
-        if self.percent {
-            self.undo_percent(text, request)?;
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn other_form(&self, text: &[u8], request: &mut Request) -> Result<(), Fault> {
-        let path_end = usize::from(request.path.len);
-        let parts = target::parse(text, path_end, &request.method).map_err(Fault::bad)?;
-        let start = usize::from(self.start);
-        let shifted = |range: std::ops::Range<usize>| span(start + range.start, start + range.end);
-        request.path = shifted(parts.path);
-        request.authority = shifted(parts.authority);
-        if request.path.len == 0 && request.authority.len > 0 && request.method != Method::CONNECT {
-            // `http://example.org` means the path `/` (RFC 9110 section 4.2.3).
-            request.normal = Some("/".to_owned());
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn undo_percent(&self, text: &[u8], request: &mut Request) -> Result<(), Fault> {
-        if !target::are_triplets(text) {
-            return Err(Fault::bad("the target has a % that is no triplet"));
-        }
-        let start = usize::from(request.path.start - self.start);
-        let path = text.get(start..start + usize::from(request.path.len));
-        let path = path.and_then(|path| std::str::from_utf8(path).ok()); // it is ASCII
-        if let Some(normal) = path.and_then(target::normalise) {
-            request.normal = Some(normal);
-        }
-        Ok(())
-    }
-
-    /// `HTTP-version CRLF`, where `HTTP-version = "HTTP/" DIGIT "." DIGIT` with
-    /// regard to case (RFC 9112 section 2.3).
-    #[inline(always)]
-    fn version(&mut self, head: &[u8], request: &mut Request) -> Result<bool, Fault> {
-        let start = usize::from(self.start);
-        let rest = head.get(start..).unwrap_or(&[]);
-        if rest.first_chunk() == Some(b"HTTP/1.1\r\n") {
-            request.version = Version::Http11;
-        } else if !self.version_by_byte(rest, request)? {
-            return Ok(false);
-        }
-        self.next(Stage::Fields, start + 10);
-        Ok(true)
-    }
-
-    #[cold]
-    fn version_by_byte(&mut self, rest: &[u8], request: &mut Request) -> Result<bool, Fault> {
-        let done = usize::from(self.at - self.start);
-        for (i, &wanted) in b"HTTP/d.d\r\n".iter().enumerate().skip(done) {
-            let Some(&byte) = rest.get(i) else { return Ok(false) };
-            self.at += 1;
-            match wanted {
-                b'd' if !byte.is_ascii_digit() => return Err(stray(byte, VERSION)),
-                b'd' if i == 7 && rest.get(5) != Some(&b'1') => {
-                    let status = Status::HTTP_VERSION_NOT_SUPPORTED;
-                    return Err(Fault::new(status, "not HTTP/1"));
-                }
-                // A higher minor version is read as ours (RFC 9110 section 2.5).
-                b'd' if i == 7 && byte == b'0' => request.version = Version::Http10,
-                b'd' => request.version = Version::Http11,
-                _ if byte != wanted => return Err(stray(byte, VERSION)),
-                _ => {}
-            }
-        }
-        Ok(true)
-    }
-
     /// `*( field-line CRLF ) CRLF`; whether it is complete. Then `at` is the end.
     #[inline(always)]
     fn fields(
@@ -342,103 +204,150 @@ impl Head {
         head: &[u8],
         request: &mut Request,
     ) -> Result<bool, Fault> {
-        let mut start = usize::from(self.start);
-        let mut at = usize::from(self.at);
-        let mut colon = usize::from(self.colon);
         loop {
-            if colon == 0 {
-                at = field_name(head, at);
-                let stop = head.get(at);
-                if at > start && request.headers.fields.len() >= limits.headers_max {
-                    return Err(too_large("too many field lines"));
-                }
-                match stop {
-                    Some(b':') if at > start => {}
-                    Some(b'\r') if at == start => match head.get(at + 1) {
-                        Some(b'\n') => {
-                            self.at = (at + 2) as u16;
-                            return Ok(true);
-                        }
-                        Some(_) => return Err(BARE_CR),
-                        None => break,
-                    },
-                    Some(&b) => return Err(bad_name(b, at == start)),
-                    None => break,
-                }
-                colon = at;
-                at += 1;
+            if self.at == self.start && self.whole_lines(limits, head, request)? {
+                return Ok(true);
             }
-            at = scan::value(head, at);
-            match (head.get(at), head.get(at + 1)) {
-                (Some(b'\r'), Some(b'\n')) => {}
-                (Some(b'\t'), _) => {
-                    at += 1;
-                    continue;
-                }
-                (None, _) | (Some(b'\r'), None) => break,
-                (Some(&b), _) => return Err(stray(b, "a control byte in a field value")),
+            match self.special_line(limits, head, request)? {
+                Line::Whole => {}
+                Line::Cut => return Ok(false),
+                Line::Empty => return Ok(true),
             }
-            self.line(head, (start, colon, at), request)?;
-            start = at + 2;
-            at = start;
-            colon = 0;
         }
-        (self.start, self.at, self.colon) = (start as u16, at as u16, colon as u16);
+    }
+
+    /// Takes lines that are whole and ordinary, nearly all; whether they were
+    /// all. Else it stops within the first that is not, with what it knows of it.
+    #[inline(never)] // the registers are its own
+    fn whole_lines(
+        &mut self,
+        limits: &Limits,
+        head: &[u8],
+        request: &mut Request,
+    ) -> Result<bool, Fault> {
+        let mut rest = head.get(usize::from(self.start)..).unwrap_or(&[]);
+        let mut room = limits.headers_max.saturating_sub(request.headers.fields.len());
+        let (colon, at) = loop {
+            let len = scan::token(rest);
+            let Some((name, [b':', after @ ..])) = rest.split_at_checked(len) else {
+                if let [b'\r', b'\n', rest @ ..] = rest {
+                    self.at = (head.len() - rest.len()) as u16;
+                    return Ok(true);
+                }
+                break (0, len);
+            };
+            if len == 0 || room == 0 {
+                break (0, len);
+            }
+            let end = scan::value(after);
+            let Some((raw, [b'\r', b'\n', next @ ..])) = after.split_at_checked(end) else {
+                break (len, len + 1 + end);
+            };
+            self.file(name, raw, head.len() - rest.len(), request)?;
+            room -= 1;
+            rest = next;
+        };
+        let start = head.len() - rest.len();
+        (self.start, self.at, self.colon) = (start as u16, (start + at) as u16, colon as u16);
         Ok(false)
     }
 
-    /// Files a complete field line and notes what it means to us.
-    #[inline(always)]
-    fn line(
+    /// Goes on with one line, from where it was left, byte by byte if need be.
+    fn special_line(
         &mut self,
+        limits: &Limits,
         head: &[u8],
-        (start, colon, end): (usize, usize, usize),
+        request: &mut Request,
+    ) -> Result<Line, Fault> {
+        let start = usize::from(self.start);
+        let line = head.get(start..).unwrap_or(&[]);
+        let mut at = usize::from(self.at) - start;
+        if self.colon == 0 {
+            at += scan::token(line.get(at..).unwrap_or(&[]));
+            self.at = (start + at) as u16;
+            if at > 0 && request.headers.fields.len() >= limits.headers_max {
+                return Err(too_large("too many field lines"));
+            }
+            match line.get(at..).unwrap_or(&[]) {
+                [b':', ..] if at > 0 => {}
+                [b'\r', b'\n', ..] if at == 0 => {
+                    self.at += 2;
+                    return Ok(Line::Empty);
+                }
+                [] => return Ok(Line::Cut),
+                [b'\r'] if at == 0 => return Ok(Line::Cut),
+                [b, ..] => return Err(bad_name(*b, at == 0)),
+            }
+            self.colon = at as u16;
+            at += 1;
+        }
+        loop {
+            at += scan::value(line.get(at..).unwrap_or(&[]));
+            self.at = (start + at) as u16;
+            match line.get(at..).unwrap_or(&[]) {
+                [b'\r', b'\n', ..] => break,
+                [] | [b'\r'] => return Ok(Line::Cut),
+                [b, ..] if !is(*b, VALUE) => {
+                    return Err(stray(*b, "a control byte in a field value"));
+                }
+                _ => at += 1, // a tab: rare
+            }
+        }
+        let colon = usize::from(self.colon);
+        let raw = line.get(colon + 1..at).unwrap_or(&[]);
+        self.file(line.get(..colon).unwrap_or(&[]), raw, start, request)?;
+        self.colon = 0;
+        self.next(Stage::Fields, start + at + 2);
+        Ok(Line::Whole)
+    }
+
+    /// Files a complete field line, which begins at `start` of the head, and
+    /// notes what it means to us. `raw` is all between the colon and CRLF.
+    #[inline(always)]
+    fn file(
+        &mut self,
+        name: &[u8],
+        raw: &[u8],
+        start: usize,
         request: &mut Request,
     ) -> Result<(), Fault> {
-        let (mut first, mut last) = (colon + 1, end);
-        while first < last && matches!(head.get(first), Some(b' ' | b'\t')) {
-            first += 1;
+        let after = if let [b' ', after @ ..] = raw { after } else { raw };
+        let (mut led, mut value) = (raw.len() - after.len(), after);
+        // More than the usual one space? (Nothing else up to SP got here.)
+        if value.first().is_some_and(|&b| b <= b' ') || value.last().is_some_and(|&b| b <= b' ') {
+            (led, value) = trimmed(raw);
         }
-        while first < last && matches!(head.get(last - 1), Some(b' ' | b'\t')) {
-            last -= 1;
-        }
-        request.headers.fields.push(Field {
+        let field = Field {
             name: start as u16,
-            name_len: (colon - start) as u16,
-            value: first as u16,
-            value_len: (last - first) as u16,
-        });
-        let name = head.get(start..colon).unwrap_or(&[]);
-        if let &[h, o, s, t] = name {
-            if u32::from_le_bytes([h, o, s, t]) | 0x2020_2020 == u32::from_le_bytes(*b"host") {
-                return self.host(head, first, last, request);
+            name_len: name.len() as u16,
+            value: (start + name.len() + 1 + led) as u16,
+            value_len: value.len() as u16,
+        };
+        request.headers.fields.push(field);
+        match name {
+            &[h, o, s, t]
+                if u32::from_le_bytes([h, o, s, t]) | 0x2020_2020
+                    == u32::from_le_bytes(*b"host") =>
+            {
+                self.host(value, Request::value_span(field), request)
             }
-            return Ok(());
+            _ if Notes::concerns(name) => {
+                self.notes.line(name, value, request.version, &mut request.content_length)
+            }
+            _ => Ok(()),
         }
-        let value = head.get(first..last).unwrap_or(&[]);
-        self.notes.line(name, value, request.version, &mut request.content_length)
     }
 
     /// `Host = uri-host [ ":" port ]` (RFC 9110 section 7.2); it may be empty.
     #[inline(always)]
-    fn host(
-        &mut self,
-        head: &[u8],
-        first: usize,
-        last: usize,
-        request: &mut Request,
-    ) -> Result<(), Fault> {
+    fn host(&mut self, value: &[u8], place: Span, request: &mut Request) -> Result<(), Fault> {
         self.notes.host()?;
-        // Nearly all hosts are plain names. The scan can't pass the value's end:
-        // what ends it is in no name.
-        if scan::name(head, first) != last {
-            let value = head.get(first..last).unwrap_or(&[]);
-            if target::split_authority(value).is_none() {
-                return Err(Fault::bad("Host is not a valid host"));
-            }
+        // Nearly all hosts are plain names.
+        if scan::unreserved(value) != value.len() && target::split_authority(value).is_none() {
+            return Err(Fault::bad("Host is not a valid host"));
         }
         if request.authority.len == 0 {
-            request.authority = span(first, last); // else the target's own wins
+            request.authority = place; // else the target's own wins
         }
         Ok(())
     }
@@ -451,14 +360,11 @@ impl Head {
     }
 }
 
-/// Where the field name that is being read stops.
-#[inline(always)]
-fn field_name(head: &[u8], at: usize) -> usize {
-    let mut at = scan::name(head, at);
-    while head.get(at).is_some_and(|&b| is(b, TOKEN)) {
-        at = scan::name(head, at + 1); // a mark such as `_`: rare
-    }
-    at
+/// How many bytes of space lead, and the value without space at both ends.
+#[cold]
+fn trimmed(raw: &[u8]) -> (usize, &[u8]) {
+    let led = raw.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    (led, chars::trim(raw))
 }
 
 /// Makes the request a blank page.
@@ -505,7 +411,6 @@ fn too_large(reason: &'static str) -> Fault {
 
 const BARE_LF: Fault = Fault::bad("a bare LF");
 const BARE_CR: Fault = Fault::bad("a bare CR");
-const VERSION: &str = "the version is not HTTP/1.1 or the like";
 
 #[cfg(test)]
 mod tests;

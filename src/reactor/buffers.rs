@@ -24,7 +24,9 @@ pub(crate) struct Buffers {
     lent: usize,
     /// Above this nothing is read: an eighth is kept for output.
     input_max: usize,
+    #[expect(clippy::vec_box, reason = "they are lent as boxes, and come back as such")]
     actives: Vec<Box<Active>>,
+    #[expect(clippy::vec_box, reason = "as above: taking one out must not copy it")]
     exchanges: Vec<Box<Exchange>>,
     /// Slots that wait for memory, in order. No edge will come for them.
     waiting: VecDeque<u32>,
@@ -59,22 +61,28 @@ impl Buffers {
         }
     }
 
-    /// Takes a box back. Its account must be settled.
+    /// Takes the box of an idle connection back: nothing is left in it.
     #[inline]
+    pub(crate) fn give_back_idle(&mut self, mut active: Box<Active>) {
+        if self.actives.len() < KEPT && active.input.capacity() <= INPUT_KEPT {
+            active.output.restart();
+            active.received = 0;
+            // The next connection's progress is not judged by this one's window.
+            active.pace.why = Why::Idle;
+            self.actives.push(active);
+        }
+    }
+
+    /// Takes a box back whatever is in it. Its account must be settled.
     pub(crate) fn give_back(&mut self, mut active: Box<Active>) {
-        if self.actives.len() == KEPT || !matches!(active.phase, Phase::Head(_)) {
-            return;
+        if !matches!(active.phase, Phase::Head(_)) {
+            active.phase = Phase::Head(self.exchange());
         }
         active.input.clear();
-        if active.input.capacity() > INPUT_KEPT {
-            active.input = Vec::new();
-        }
         active.output.clear();
         active.unsettled.clear();
         active.takeover = None;
-        active.received = 0;
-        active.pace.why = Why::Idle; // the next borrower begins a window of its own
-        self.actives.push(active);
+        self.give_back_idle(active);
     }
 
     /// An empty exchange.

@@ -7,6 +7,15 @@ use std::ops::Add;
 use std::time::{Duration, Instant};
 
 /// A moment, in microseconds since the loop began.
+///
+/// ```
+/// use onepoll::reactor::Tick;
+/// use std::time::Duration;
+/// let soon = Tick::ZERO + Duration::from_nanos(1_500);
+/// assert_eq!(soon.micros(), 2, "rounded up");
+/// assert_eq!(soon.since(Tick::ZERO), Duration::from_micros(2));
+/// assert_eq!(Tick::ZERO.since(soon), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tick(u64);
 

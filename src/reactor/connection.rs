@@ -70,6 +70,10 @@ pub(crate) struct Active {
     pub(crate) pace: Pace,
     /// Bytes read since the box was lent.
     pub(crate) received: u64,
+    /// Whether the request at hand is the client's last, by its own word, and
+    /// whether it was read to its end: nothing more is on its way then.
+    pub(crate) last: bool,
+    pub(crate) whole: bool,
     /// Who gets the socket once the output is flushed.
     pub(crate) takeover: Option<Takeover>,
     /// Bytes for which the buffer account is charged.
@@ -101,7 +105,7 @@ pub(crate) enum Phase {
 /// How a connection ends once its output is flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Farewell {
-    /// The request was read whole: close, unless more input is there.
+    /// The client's last request was read whole: close, unless more is there.
     Close,
     /// There may be input on its way: half-close and wait for the end.
     Linger,
@@ -219,6 +223,8 @@ impl Active {
             begun: now,
             pace: Pace { why: Why::Idle, since: now, bytes: 0 },
             received: 0,
+            last: false,
+            whole: false,
             takeover: None,
             lent: 0,
         }

@@ -1,6 +1,7 @@
 //! Leaving: no new clients, the old ones finish, and the loop ends.
 
 use super::clock::Tick;
+use super::connection::Life;
 use super::drive::Driver;
 use super::inbox::Command;
 use super::turn::Reactor;
@@ -73,7 +74,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         if let Some((from, last)) = self.leaving.sweep {
             let to = last.min(from + SWEEP_PER_TURN);
             for slot in from..=to {
-                self.with(slot, |driver| driver.drive());
+                self.with(slot, |driver| driver.begin_to_leave());
             }
             self.leaving.sweep = (to < last).then_some((to + 1, last));
         }
@@ -100,7 +101,16 @@ impl<S: Service, W: World> Reactor<S, W> {
 }
 
 impl<S: Service, W: World> Driver<'_, S, W> {
-    fn cut_off(mut self) -> super::drive::Verdict {
+    /// A request may be on its way on an idle connection, however long it has
+    /// been idle: its time begins anew, and is shorter.
+    fn begin_to_leave(self) -> super::drive::Verdict {
+        if self.connection.life == Life::Open {
+            self.connection.since = self.shared.tick;
+        }
+        self.drive()
+    }
+
+    pub(crate) fn cut_off(mut self) -> super::drive::Verdict {
         self.die();
         self.drive()
     }

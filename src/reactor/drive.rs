@@ -114,15 +114,19 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 Life::Dead => {}
             }
         }
-        match self.connection.life {
+        let again = match self.connection.life {
             Life::Open => self.rounds(),
-            Life::Linger(_) => self.linger(),
-            Life::Dead => {}
-        }
-        self.settle()
+            Life::Linger(_) => {
+                self.linger();
+                self.connection.bits.has(Bits::READABLE)
+            }
+            Life::Dead => false,
+        };
+        self.settle(again)
     }
 
-    pub(crate) fn rounds(&mut self) {
+    /// Whether it could still go on comes back.
+    fn rounds(&mut self) -> bool {
         for _ in 0..ROUNDS_PER_TURN {
             let mut moved = false;
             if self.active.wants_input() {
@@ -132,14 +136,17 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 moved |= self.pull();
             }
             moved |= self.flush();
-            if !moved || self.connection.life != Life::Open {
-                return;
+            match self.connection.life {
+                Life::Open => {}
+                Life::Linger(_) => return self.connection.bits.has(Bits::READABLE),
+                Life::Dead => return false,
             }
-            // The usual end: everything read is answered, everything written.
-            if !self.is_able() {
-                return;
+            let able = self.is_able();
+            if !able || !moved {
+                return able; // done, or the budget is
             }
         }
+        true
     }
 
     /// Writes what was gathered and queued; whether the connection came closer
@@ -156,6 +163,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             return self.say_farewell();
         }
         let before = active.output.written;
+        let queued = !active.output.is_empty();
         let flushed =
             active.output.flush(&mut connection.socket, &mut shared.out, write_left, |span| {
                 world.is_resident(span)
@@ -169,6 +177,9 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                     self.connection.since = self.shared.tick;
                 }
                 self.settle_replies();
+                if queued {
+                    self.caught_up();
+                }
                 self.say_farewell();
                 true
             }
@@ -197,8 +208,30 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         }
     }
 
+    /// The client has taken all that it was slow to take. The time for its next
+    /// request begins now: while output was queued it may not have been read from.
+    #[cold]
+    fn caught_up(&mut self) {
+        self.connection.since = self.shared.tick;
+        if let Phase::Head(_) = self.active.phase {
+            self.active.begun = self.shared.tick;
+        }
+    }
+
     /// Whether another round could move something, without a new event.
-    pub(crate) fn is_able(&self) -> bool {
+    #[inline]
+    fn is_able(&self) -> bool {
+        let bits = self.connection.bits;
+        let active = &self.active;
+        // The usual end: everything read is answered, everything written.
+        let rests = matches!(active.phase, Phase::Head(_))
+            && !bits.any(Bits::READABLE.and(Bits::EOF))
+            && active.input.is_empty()
+            && active.output.is_empty();
+        !rests && self.is_able_yet()
+    }
+
+    fn is_able_yet(&self) -> bool {
         let bits = self.connection.bits;
         let active = &self.active;
         let input = active.wants_input()
@@ -212,20 +245,20 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
 
     /// Settles the account, gives the box back if the connection is idle, and
     /// says what is next.
-    fn settle(self) -> Verdict {
-        let again = match self.connection.life {
-            Life::Open => self.is_able(),
-            Life::Linger(_) => self.connection.bits.has(Bits::READABLE),
-            Life::Dead => false,
-        };
+    #[inline]
+    fn settle(self, again: bool) -> Verdict {
         let head_begun = self.connection.http.head_begun();
         let Driver { mut active, connection, shared, .. } = self;
         // What a dead connection has gathered must not reach the next one.
         debug_assert!(connection.life == Life::Dead || shared.out.is_empty());
         shared.out.clear();
         let now = shared.tick;
-        let open = connection.life == Life::Open;
-        if open && !active.is_idle(head_begun) {
+        if connection.life == Life::Open && active.is_idle(head_begun) {
+            if active.lent > 0 {
+                shared.buffers.settle(&mut active.lent, 0);
+            }
+            shared.buffers.give_back_idle(active);
+        } else if connection.life == Life::Open {
             let footprint = active.footprint();
             let footprint = if mutant!("footprint-unsettled") { active.lent } else { footprint };
             shared.buffers.settle(&mut active.lent, footprint);

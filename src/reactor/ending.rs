@@ -128,10 +128,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let now = self.shared.tick;
         let Driver { connection, active, shared, .. } = &self;
         let deadline = connection.deadline(Some(active), &shared.config, shared.draining);
-        if let Deadline::At(at, why) = deadline {
-            if at <= now {
-                self.act(why);
-            }
+        if let Deadline::At(at, why) = deadline
+            && at <= now
+        {
+            self.act(why);
         }
         self.drive()
     }
@@ -179,10 +179,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     fn body_too_slow(&mut self) {
-        if let Phase::Receive(mut receiving) = std::mem::take(&mut self.active.phase) {
-            if let Some(exchange) = receiving.exchange.take() {
-                return self.fail(exchange, Status::REQUEST_TIMEOUT);
-            }
+        if let Phase::Receive(mut receiving) = std::mem::take(&mut self.active.phase)
+            && let Some(exchange) = receiving.exchange.take()
+        {
+            return self.fail(exchange, Status::REQUEST_TIMEOUT);
         }
         self.end(Farewell::Linger);
     }

@@ -9,7 +9,10 @@ use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// A piece of work that may block, bound for a helper thread.
+/// A piece of work that may block, bound for a helper thread: an application's
+/// job, a chunk for a sink or from a source, or a part of a file to be read into
+/// memory. [`World::submit`](super::World::submit) takes it; somebody must
+/// [`run`](Errand::run) it, or the connection waits until its deadline, if any.
 pub struct Errand {
     pub(crate) from: ConnectionId,
     pub(crate) inbox: Arc<Inbox>,

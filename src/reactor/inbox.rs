@@ -34,13 +34,25 @@ pub(crate) enum Parcel {
 /// What a server's handle can ask of its loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Take no new clients, finish what is under way within this time, end.
+    /// Take no new clients, finish what is under way within this time, end. A
+    /// second one can only bring the end closer.
     Drain(Duration),
     /// End now; whatever is under way is cut.
     Stop,
 }
 
 /// The queue and its bell.
+///
+/// ```
+/// use onepoll::reactor::{Command, Inbox};
+/// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+/// let rung = Arc::new(AtomicU32::new(0));
+/// let bell = Arc::clone(&rung);
+/// let inbox = Inbox::new(move || { bell.fetch_add(1, Ordering::Relaxed); });
+/// inbox.command(Command::Stop);
+/// inbox.command(Command::Stop);
+/// assert_eq!(rung.load(Ordering::Relaxed), 1, "only the first found it empty");
+/// ```
 pub struct Inbox {
     queue: Mutex<Vec<Parcel>>,
     bell: Box<dyn Fn() + Send + Sync>,

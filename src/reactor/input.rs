@@ -210,6 +210,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             }
             other => {
                 self.active.phase = other;
+                self.active.whole = true;
                 self.after_discard();
             }
         }
@@ -277,10 +278,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// The content can't be taken: the service is told, and answers.
     pub(crate) fn intake_failed(&mut self, status: Status) {
-        if let Phase::Receive(mut receiving) = std::mem::take(&mut self.active.phase) {
-            if let Some(exchange) = receiving.exchange.take() {
-                self.fail(exchange, status);
-            }
+        if let Phase::Receive(mut receiving) = std::mem::take(&mut self.active.phase)
+            && let Some(exchange) = receiving.exchange.take()
+        {
+            self.fail(exchange, status);
         }
     }
 }

@@ -232,13 +232,18 @@ impl Output {
         }
     }
 
-    /// Forgets everything; the counts of bytes start anew.
+    /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
         if self.queue.capacity() > PIECES_MAX {
             self.queue = VecDeque::new();
         }
         self.queued = 0;
+    }
+
+    /// Counts anew, for another connection.
+    #[inline]
+    pub(crate) fn restart(&mut self) {
         self.pushed = 0;
         self.written = 0;
     }

@@ -19,13 +19,25 @@ const PULL: usize = 64 * 1024;
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// The service has answered.
     #[inline]
-    pub(crate) fn reply(&mut self, mut exchange: Box<Exchange>) {
+    pub(crate) fn reply(&mut self, exchange: Box<Exchange>) {
         let shared = &mut *self.shared;
         shared.preamble.refresh(shared.wall_secs);
         if exchange.failed.is_some() || shared.draining {
             self.connection.http.close_after();
         }
         let from = self.active.output.pushed + shared.out.len() as u64;
+        self.active.whole = self.connection.http.read_state() == Read::Done;
+        let http = &mut self.connection.http;
+        if http.respond_whole(&exchange.response, FLATTEN, &shared.preamble, &mut shared.out) {
+            let spare = self.released(exchange, from);
+            return self.next(spare);
+        }
+        self.reply_by_steps(exchange, from);
+    }
+
+    /// A reply that is more than a few bytes on a connection that stays.
+    fn reply_by_steps(&mut self, mut exchange: Box<Exchange>, from: u64) {
+        let shared = &mut *self.shared;
         let http = &mut self.connection.http;
         match http.respond(&exchange.response, &shared.preamble, &mut shared.out) {
             Framed::Nothing => self.framed(exchange, from),
@@ -37,14 +49,14 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 self.end(Farewell::Switch);
             }
             Framed::Length(_) | Framed::Chunked | Framed::UntilClose => {
-                if let Some(bytes) = exchange.response.body_ref().bytes() {
-                    if bytes.len() <= FLATTEN {
-                        if !http.frame(bytes.len(), &mut shared.out) {
-                            return self.cut(exchange);
-                        }
-                        shared.out.extend_from_slice(bytes);
-                        return self.finish(exchange, from);
+                if let Some(bytes) = exchange.response.body_ref().bytes()
+                    && bytes.len() <= FLATTEN
+                {
+                    if !http.frame(bytes.len(), &mut shared.out) {
+                        return self.cut(exchange, from);
                     }
+                    shared.out.extend_from_slice(bytes);
+                    return self.finish(exchange, from);
                 }
                 self.reply_large(exchange, from);
             }
@@ -61,7 +73,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             if !self.connection.http.frame(length, &mut shared.out) {
-                return self.cut(exchange);
+                return self.cut(exchange, from);
             }
         }
         let output = &mut self.active.output;
@@ -91,22 +103,32 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.framed(exchange, from);
         } else {
             log::warn!("{}: the content is shorter than was said", exchange.request.path());
-            self.cut(exchange);
+            self.cut(exchange, from);
         }
     }
 
     /// The reply is framed to its end. Its exchange waits for the last byte to
     /// be taken, if the service wants to know; the connection goes on.
-    #[inline]
-    fn framed(&mut self, mut exchange: Box<Exchange>, from: u64) {
-        let spare = if self.service.observes(&exchange) {
-            self.settle_later(exchange, from);
-            self.shared.buffers.exchange()
-        } else {
-            exchange.recycle();
-            exchange
-        };
+    fn framed(&mut self, exchange: Box<Exchange>, from: u64) {
+        let spare = self.released(exchange, from);
         self.cycle(spare);
+    }
+
+    /// The exchange of a reply that is framed, empty; or another, if the
+    /// service wants to know when the last byte is taken.
+    #[inline]
+    fn released(&mut self, mut exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
+        if self.service.observes(&exchange) {
+            return self.observed(exchange, from);
+        }
+        exchange.recycle();
+        exchange
+    }
+
+    #[inline(never)] // it would have the common way save registers
+    fn observed(&mut self, exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
+        self.settle_later(exchange, from);
+        self.shared.buffers.exchange()
     }
 
     fn settle_later(&mut self, exchange: Box<Exchange>, from: u64) {
@@ -118,19 +140,13 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// What comes after a reply.
     #[inline]
     fn cycle(&mut self, spare: Box<Exchange>) {
-        // If the request was read whole, nothing of it can still be on its way.
-        let whole = self.connection.http.read_state() == Read::Done;
         match self.connection.http.next_cycle() {
-            Cycle::Next => {
-                let now = self.shared.tick;
-                self.active.phase = Phase::Head(spare);
-                self.active.begun = now;
-                self.connection.since = now;
-            }
+            Cycle::Next => self.next(spare),
             Cycle::Discard | Cycle::Wait => self.active.phase = Phase::Discard(spare),
             Cycle::Linger => {
                 self.shared.buffers.keep(spare);
-                self.end(if whole { Farewell::Close } else { Farewell::Linger });
+                let over = self.active.last && self.active.whole;
+                self.end(if over { Farewell::Close } else { Farewell::Linger });
             }
             Cycle::Close => {
                 self.shared.buffers.keep(spare);
@@ -143,6 +159,20 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
     }
 
+    /// The connection waits for its next request.
+    #[inline]
+    fn next(&mut self, spare: Box<Exchange>) {
+        let now = self.shared.tick;
+        if matches!(self.active.phase, Phase::Moving) {
+            // As nearly always: there is nothing to drop.
+            std::mem::forget(std::mem::replace(&mut self.active.phase, Phase::Head(spare)));
+        } else {
+            self.active.phase = Phase::Head(spare);
+        }
+        self.active.begun = now;
+        self.connection.since = now;
+    }
+
     /// Some unwanted content was thrown away: is it over?
     pub(crate) fn after_discard(&mut self) {
         if let Phase::Discard(mut spare) = std::mem::take(&mut self.active.phase) {
@@ -153,8 +183,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     /// The reply can't be completed: what the client has is visibly incomplete.
-    fn cut(&mut self, exchange: Box<Exchange>) {
-        self.lost(exchange);
+    fn cut(&mut self, exchange: Box<Exchange>, from: u64) {
+        self.shared.stats.cuts.add(1);
+        let bytes = self.active.output.written.saturating_sub(from);
+        self.finished(exchange, End::Cut, bytes, self.active.begun);
         self.die();
     }
 
@@ -229,11 +261,11 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Ok(pull) if framed => pull,
             Ok(_) => {
                 log::warn!("{}: more content than was said", replying.exchange.request.path());
-                return self.cut(replying.exchange);
+                return self.cut(replying.exchange, replying.from);
             }
             Err(error) => {
                 log::warn!("{}: the stream failed: {error}", replying.exchange.request.path());
-                return self.cut(replying.exchange);
+                return self.cut(replying.exchange, replying.from);
             }
         };
         if chunk.len() <= FLATTEN {

@@ -59,9 +59,11 @@ impl<T> Slots<T> {
         ConnectionId { slot, generation: self.generations[slot as usize] }
     }
 
-    /// The slot that the next [`insert`](Slots::insert) will use.
-    pub fn next_slot(&self) -> u32 {
-        self.slab.vacant_key() as u32
+    /// What is in the slot, and its full name.
+    #[inline]
+    pub fn entry(&mut self, slot: u32) -> Option<(ConnectionId, &mut T)> {
+        let generation = *self.generations.get(slot as usize)?;
+        Some((ConnectionId { slot, generation }, self.slab.get_mut(slot as usize)?))
     }
 
     /// What is in the slot, if it is occupied.

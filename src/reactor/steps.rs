@@ -22,14 +22,17 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.connection.bits.set(Bits::TOUCHED);
         self.requests_left -= 1;
         self.shared.stats.requests.add(1);
-        let last = self.connection.requests >= self.shared.config.requests_per_connection;
-        if last || self.shared.draining {
+        self.active.last = !self.connection.http.keeps();
+        let enough = self.connection.requests >= self.shared.config.requests_per_connection;
+        if enough || self.shared.draining {
             self.connection.http.close_after();
         }
         stamp(&mut exchange.request, self.connection.peer, self.id);
         exchange.request.origin.now = Some(self.shared.now);
-        let step = self.service.begin(exchange);
-        self.step(step);
+        match self.service.begin(exchange) {
+            Step::Respond(exchange) => self.reply(exchange),
+            step => self.step(step),
+        }
     }
 
     /// What the service asked for is done: it has the word again.
@@ -47,7 +50,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.resume(exchange);
     }
 
-    #[inline]
     fn step(&mut self, first: Step) {
         let mut step = first;
         for _ in 0..STEPS_MAX {
@@ -191,16 +193,16 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         spare: Vec<u8>,
         result: io::Result<()>,
     ) -> Verdict {
-        if let Phase::Receive(receiving) = &mut self.active.phase {
-            if let Destination::Blocking { sink: place, chunk } = &mut receiving.into {
-                *place = Some(sink);
-                if chunk.capacity() == 0 {
-                    *chunk = spare;
-                }
-                match result {
-                    Ok(()) => self.pass_chunk(),
-                    Err(error) => self.intake_failed(sink_failed(&error)),
-                }
+        if let Phase::Receive(receiving) = &mut self.active.phase
+            && let Destination::Blocking { sink: place, chunk } = &mut receiving.into
+        {
+            *place = Some(sink);
+            if chunk.capacity() == 0 {
+                *chunk = spare;
+            }
+            match result {
+                Ok(()) => self.pass_chunk(),
+                Err(error) => self.intake_failed(sink_failed(&error)),
             }
         }
         self.drive()
@@ -230,10 +232,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// Has the next part of a file brought into memory; a wake follows.
     pub(crate) fn warm(&mut self) {
-        if let Some(span) = self.active.output.next_file() {
-            if self.errand(Work::Warm(span)).is_err() {
-                self.die(); // only when the pool is gone
-            }
+        if let Some(span) = self.active.output.next_file()
+            && self.errand(Work::Warm(span)).is_err()
+        {
+            self.die(); // only when the pool is gone
         }
     }
 }

@@ -26,6 +26,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 const READ_PER_TURN: usize = 64 * 1024;
 
 /// The loop: a service, its clients, and the world they live in.
+///
+/// [`Server::start`](crate::Server::start) makes one with a real world, and
+/// [`Simulation::run`](crate::sim::Simulation::run) one with a scripted world.
+/// It is not `Send` unless the service is, and need not be: it is turned on one
+/// thread.
 pub struct Reactor<S: Service, W: World> {
     pub(crate) service: S,
     pub(crate) world: W,
@@ -51,7 +56,9 @@ pub struct Reactor<S: Service, W: World> {
 
 impl<S: Service, W: World> Reactor<S, W> {
     /// A loop without clients. `inbox` must ring a bell that ends the world's
-    /// poll with [`Source::Inbox`].
+    /// poll with [`Source::Inbox`]. `config` is taken as it is: whoever calls
+    /// this has [checked](Config::check) it, and fitted `connections_max` to the
+    /// descriptors there are.
     pub fn new(
         service: S,
         mut world: W,
@@ -132,7 +139,9 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.sweep();
         }
         // 7 reap
-        self.reap();
+        if !self.dead.is_empty() {
+            self.reap();
+        }
         let due = self.service.idle(self.shared.now);
         self.service_due = due.map(|due| self.shared.epoch.tick(due));
         self.shared.stats.turns.add(1);
@@ -150,9 +159,8 @@ impl<S: Service, W: World> Reactor<S, W> {
     }
 
     fn next_tick(&self) -> Option<Tick> {
-        let ticks =
-            [self.wheel.next_deadline(), self.accepting.retry_at(), self.leaving.deadline()];
-        ticks.into_iter().chain([self.service_due]).flatten().min()
+        let next = sooner(self.wheel.next_deadline(), self.service_due);
+        sooner(sooner(next, self.accepting.retry_at()), self.leaving.deadline())
     }
 
     /// The application.
@@ -170,12 +178,13 @@ impl<S: Service, W: World> Reactor<S, W> {
         &mut self.world
     }
 
-    /// Connections that are open.
+    /// Connections that have a slot: idle, busy, or lingering.
     pub fn connections(&self) -> usize {
         self.slots.len()
     }
 
-    /// Bytes that connections hold as buffers.
+    /// Bytes that connections hold as buffers: what counts against
+    /// [`Config::buffers_max`].
     pub fn buffers_lent(&self) -> usize {
         self.shared.buffers.lent()
     }
@@ -211,10 +220,11 @@ impl<S: Service, W: World> Reactor<S, W> {
     fn note(&mut self, event: Ready) {
         match event.source {
             Source::Slot(slot) => {
-                if let Some(connection) = self.slots.get_mut(slot) {
-                    connection.bits.set(event.bits);
-                    self.enqueue(slot);
+                let Some(connection) = self.slots.get_mut(slot) else { return };
+                if !connection.bits.has(Bits::QUEUED) {
+                    self.run.push_back(slot);
                 }
+                connection.bits.set(event.bits.and(Bits::QUEUED));
             }
             Source::Listener(listener) => self.accepting.note(listener),
             Source::Inbox => self.inbox_rang = true,
@@ -224,27 +234,27 @@ impl<S: Service, W: World> Reactor<S, W> {
     /// Puts a connection on the run queue, once.
     #[inline]
     pub(crate) fn enqueue(&mut self, slot: u32) {
-        if let Some(connection) = self.slots.get_mut(slot) {
-            if !connection.bits.has(Bits::QUEUED) {
-                connection.bits.set(Bits::QUEUED);
-                self.run.push_back(slot);
-            }
+        if let Some(connection) = self.slots.get_mut(slot)
+            && !connection.bits.has(Bits::QUEUED)
+        {
+            connection.bits.set(Bits::QUEUED);
+            self.run.push_back(slot);
         }
     }
 
     #[inline]
     fn drive(&mut self, slot: u32) {
-        if let Some(connection) = self.slots.get_mut(slot) {
-            connection.bits.clear(if mutant!("queued-kept") { Bits::NONE } else { Bits::QUEUED });
-            self.with(slot, |driver| driver.drive());
-        }
+        self.with(slot, |driver| {
+            let bits = if mutant!("queued-kept") { Bits::NONE } else { Bits::QUEUED };
+            driver.connection.bits.clear(bits);
+            driver.drive()
+        });
     }
 
     /// Lets a driver do something with a connection, and does what it says then.
     #[inline]
     pub(crate) fn with(&mut self, slot: u32, what: impl FnOnce(Driver<'_, S, W>) -> Verdict) {
-        let Some(id) = self.slots.id(slot) else { return };
-        let Some(connection) = self.slots.get_mut(slot) else { return };
+        let Some((id, connection)) = self.slots.entry(slot) else { return };
         if connection.life == Life::Dead {
             return; // it waits to be reaped
         }
@@ -263,7 +273,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             Deadline::At(..)
                 if mutant!("refile-forgotten") && self.wheel.filed_at(slot).is_some() => {}
             Deadline::At(at, why) => {
-                self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull))
+                self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull));
             }
             Deadline::None(_) => {}
         }
@@ -386,6 +396,16 @@ impl<S: Service, W: World> Reactor<S, W> {
             }
         }
         assert_eq!(lent, self.shared.buffers.lent(), "the account of buffers");
+    }
+}
+
+/// The sooner of two moments that may never come.
+#[inline]
+fn sooner(a: Option<Tick>, b: Option<Tick>) -> Option<Tick> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (None, b) => b,
+        (a, None) => a,
     }
 }
 

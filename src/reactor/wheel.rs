@@ -37,15 +37,16 @@ use std::fmt;
 /// A two-level wheel of timers, keyed by small integers (slot numbers).
 ///
 /// ```
-/// use onepoll::reactor::Wheel;
+/// use onepoll::reactor::{Tick, Wheel};
+/// use std::time::Duration;
 ///
-/// let start = Instant::now();
-/// let mut wheel = Wheel::new(start);
-/// wheel.arm(7, start + Duration::from_millis(250), false);
-/// assert_eq!(wheel.next_deadline(), Some(start + Duration::from_millis(300)));
+/// let at = |ms| Tick::ZERO + Duration::from_millis(ms);
+/// let mut wheel = Wheel::new();
+/// wheel.arm(7, at(250), false);
+/// assert_eq!(wheel.next_deadline(), Some(at(300))); // rounded up to 100 ms
 ///
 /// let mut due = Vec::new();
-/// wheel.expire(start + Duration::from_millis(300), &mut due);
+/// wheel.expire(at(300), &mut due);
 /// assert_eq!(due, [7]);
 /// assert_eq!(wheel.next_deadline(), None);
 /// ```

@@ -11,6 +11,9 @@ use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The outside, as the loop needs it.
+///
+/// All calls come from the loop's thread, and none but [`poll`](World::poll) may
+/// wait. The simulator's twin is [`ScriptedWorld`](crate::sim::ScriptedWorld).
 pub trait World {
     /// A client's byte stream.
     type Socket: Socket;
@@ -28,7 +31,8 @@ pub trait World {
     /// The poll itself failed; an interruption is no failure.
     fn poll(&mut self, wait: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
 
-    /// How many listeners there are; they are numbered from 0.
+    /// How many listeners there are, closed ones included; they are numbered
+    /// from 0, and the numbers stay.
     fn listeners(&self) -> usize;
 
     /// Takes the next client off a listener's queue.
@@ -41,7 +45,8 @@ pub trait World {
     fn close_listener(&mut self, listener: usize);
 
     /// Watches a socket for both directions, edge-triggered, under this slot's
-    /// number. Once for the socket's life; closing it ends it.
+    /// number: [`Source::Slot`] will name it. Once for the socket's life; closing
+    /// the socket ends the watch.
     ///
     /// # Errors
     /// As the system says.
@@ -62,7 +67,7 @@ pub trait World {
     fn submit(&mut self, errand: Errand) -> Result<(), Errand>;
 }
 
-/// Something became ready.
+/// Something became ready: what [`World::poll`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// What it is.
@@ -84,6 +89,14 @@ pub enum Source {
 
 /// The ways in which a connection is ready, as a set. Bits stay set until a
 /// call says `WouldBlock` (the poll is edge-triggered and won't repeat itself).
+///
+/// ```
+/// use onepoll::reactor::Bits;
+/// let mut bits = Bits::READABLE.and(Bits::WRITABLE);
+/// bits.clear(Bits::READABLE);
+/// assert!(bits.has(Bits::WRITABLE) && !bits.has(Bits::READABLE));
+/// assert!(bits.any(Bits::READABLE.and(Bits::WRITABLE)));
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bits(u16);
 
@@ -114,6 +127,18 @@ impl Bits {
     #[inline]
     pub fn has(self, bits: Bits) -> bool {
         self.0 & bits.0 == bits.0
+    }
+
+    /// Whether any of these is set.
+    #[inline]
+    pub fn any(self, bits: Bits) -> bool {
+        self.0 & bits.0 != 0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, bits: Bits) -> Bits {
+        Bits(self.0 | bits.0)
     }
 
     /// Sets these as well.

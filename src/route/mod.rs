@@ -89,6 +89,7 @@
 
 mod allow;
 mod decode;
+mod exact;
 mod pattern;
 mod regex;
 mod scan;

@@ -142,6 +142,17 @@ fn braces(text: &str) -> Result<usize, String> {
 }
 
 impl Segment {
+    /// The one path that matches, if there is no more than one.
+    pub(crate) fn literal_path(segments: &[Segment]) -> Option<String> {
+        let mut path = String::new();
+        for segment in segments {
+            let Segment::Literal(text) = segment else { return None };
+            path.push('/');
+            path.push_str(text);
+        }
+        Some(path)
+    }
+
     /// Whether its literal text holds a percent-encoded byte.
     pub(crate) fn is_escaped(&self) -> bool {
         match self {

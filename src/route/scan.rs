@@ -1,15 +1,15 @@
 //! Reads a path's segments, eight bytes at a time.
 //!
-//! A segment becomes a *key*: up to eight bytes, no two segments of one length
-//! have the same key, so one comparison of two integers finds a literal; beyond
-//! that, the key is a hash of its words. The end of the segment is found in
+//! A segment becomes a *key* of two words. If it is shorter than that, the key
+//! is as good as the text, and comparing two integers finds a literal; if it is
+//! longer, the first word is a hash. The end of the segment is found in
 //! the same words: XOR with eight slashes makes every slash a zero byte, and
 //! subtracting one from each byte borrows into the top bit of the zeros.
 //!
 //! ```text
 //!   path   /repos/onepoll/issues          segment at 1
-//!   word    r e p o s / o n               ^ "////////"  =>  zero byte at 5
-//!   key     r e p o s 0 0 0               the five bytes before it
+//!   word    r e p o s / o n     ^ "////////"  =>  zero byte at 5
+//!   key     r e p o s 0 0 0     the five bytes before it
 //! ```
 
 /// A path that is being read. Places in it are counted in `u32`: it is shorter
@@ -22,14 +22,41 @@ pub(crate) struct Path<'p> {
     tail: u128,
 }
 
+/// What a segment is found by: the same for the same text, and different for
+/// different texts of one length up to [`EXACT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    /// The whole words of the text: the word itself if it is one, else a hash.
+    head: u64,
+    /// The bytes after them.
+    tail: u64,
+}
+
+/// Up to so many bytes, a key is as good as the text: there is one whole word.
+pub(crate) const EXACT: u32 = 2 * WORD - 1;
+
+impl Key {
+    /// That of the empty text.
+    pub(crate) const EMPTY: Key = Key { head: 0, tail: 0 };
+
+    /// A number whose upper bits depend on the key and on `salt`.
+    #[inline]
+    pub(crate) fn hash(self, salt: u64) -> u64 {
+        let Key { head, tail } = self;
+        (tail ^ head.rotate_left(29)).wrapping_mul(SPREAD) ^ salt.wrapping_mul(MIX)
+    }
+}
+
 /// Eight bytes at once.
-pub(crate) const WORD: u32 = 8;
+const WORD: u32 = 8;
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 const SLASHES: u64 = u64::from_ne_bytes([b'/'; 8]);
 const PERCENTS: u64 = u64::from_ne_bytes([b'%'; 8]);
 /// Odd, and without a pattern in its bits: the golden ratio's.
-pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Another one of this kind.
+const SPREAD: u64 = 0xd6e8_feb8_6659_fd93;
 
 /// Sets the top bit of each byte that is zero. The lowest bit set is right;
 /// one above it may be a false alarm (a borrow).
@@ -78,21 +105,20 @@ impl<'p> Path<'p> {
     }
 
     /// Where the segment that starts at `at` ends (at a slash, or where the
-    /// path does), and its key: the same for the same text, and different for
-    /// different texts of one length up to a word.
+    /// path does), and its key.
     #[inline]
-    pub(crate) fn key(&self, mut at: u32) -> (u32, u64) {
-        let mut key = 0u64;
+    pub(crate) fn key(&self, mut at: u32) -> (u32, Key) {
+        let mut head = 0u64;
         loop {
             let word = self.word(at);
             let slashes = zeros(word ^ SLASHES);
             if slashes != 0 {
-                // The bits below the slash: all below its lowest one, which is
-                // the top bit of the slash's byte, less that byte's seven.
-                let before = ((slashes ^ slashes - 1) >> 1) >> 7;
-                return (at + slashes.trailing_zeros() / 8, key ^ word & before);
+                // All bits below the top bit of the slash's byte, less its other
+                // seven: the bytes before it.
+                let before = (slashes ^ (slashes - 1)) >> 8;
+                return (at + slashes.trailing_zeros() / 8, Key { head, tail: word & before });
             }
-            key = (key ^ word).wrapping_mul(MIX).rotate_left(29);
+            head = head.wrapping_mul(MIX).rotate_left(29) ^ word;
             at += WORD;
         }
     }

@@ -2,6 +2,7 @@
 
 use super::allow::{Allow, Set};
 use super::decode::decode;
+use super::exact::Exact;
 use super::pattern::{CAPTURES_MAX, Pattern, Segment};
 use super::regex::{Groups, Regex};
 use super::tree::{Search, Tree};
@@ -31,6 +32,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Table<T> {
     tree: Tree,
+    /// The leaves without captures, by the whole path.
+    exact: Exact,
     /// One for each leaf of the tree.
     endpoints: Vec<Endpoint>,
     /// Routes that are a regex for the whole path, best first.
@@ -96,6 +99,7 @@ impl<T> Table<T> {
     pub fn new() -> Self {
         Table {
             tree: Tree::new(),
+            exact: Exact::default(),
             endpoints: Vec::new(),
             regexes: Vec::new(),
             routes: Vec::new(),
@@ -128,6 +132,9 @@ impl<T> Table<T> {
             *slot = endpoint;
         }
         self.escapes |= segments.iter().any(Segment::is_escaped);
+        if let Some(path) = Segment::literal_path(&segments) {
+            self.exact.insert(path.as_bytes(), leaf as u32);
+        }
         let names = segments.iter().filter_map(Segment::name).map(Box::from).collect();
         self.keep(method, pattern, names, value);
         Ok(())
@@ -213,9 +220,40 @@ impl<T> Table<T> {
     /// `path` is a [`Request::route_path`](crate::http::Request::route_path):
     /// percent-encoded unreserved characters are decoded already, all else is
     /// not; so `%2F` never splits a segment. Nothing is allocated once `params`
-    /// is warm, unless a regex meets a percent-encoded value or captures.
+    /// is warm, except where a regex is asked, or where patterns hold encoded
+    /// bytes and the path has some in lower case. A path longer than 65,535 bytes
+    /// is not found.
     #[inline]
     pub fn lookup<'t>(&'t self, method: &Method, path: &str, params: &mut Params) -> Lookup<'t, T> {
+        self.lookup_bytes(method, path.as_bytes(), params)
+    }
+
+    /// The same for a path that is known to be ASCII but not yet to the
+    /// compiler: a literal route is found without looking at it twice.
+    #[inline]
+    pub(crate) fn lookup_bytes<'t>(
+        &'t self,
+        method: &Method,
+        path: &[u8],
+        params: &mut Params,
+    ) -> Lookup<'t, T> {
+        let literal = self
+            .exact
+            .find(path)
+            .and_then(|leaf| self.endpoints.get(leaf as usize)?.route(method, &mut Set::default()));
+        if let Some(route) = literal.and_then(|number| self.routes.get(number as usize)) {
+            params.clear();
+            return Lookup::Found { value: &route.value, pattern: &route.pattern };
+        }
+        self.lookup_tree(method, std::str::from_utf8(path).unwrap_or(""), params)
+    }
+
+    fn lookup_tree<'t>(
+        &'t self,
+        method: &Method,
+        path: &str,
+        params: &mut Params,
+    ) -> Lookup<'t, T> {
         if self.escapes
             && let Some(path) = upper_case_escapes(path)
         {
@@ -251,7 +289,7 @@ impl<T> Table<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)] // else its answer is copied once more
     fn found<'t>(
         &'t self,
         number: u32,

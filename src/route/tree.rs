@@ -19,10 +19,12 @@
 //! it exponential. In the usual case nothing is tried in vain and the cost is
 //! one probe per segment, whatever the number of routes.
 
+mod grow;
+
 use super::decode::decode;
-use super::pattern::{CAPTURES_MAX, Segment, Shape};
+use super::pattern::{CAPTURES_MAX, Shape};
 use super::regex::Regex;
-use super::scan::{MIX, Path, WORD};
+use super::scan::{EXACT, Key, Path};
 
 /// Patterns, merged where they begin alike. Each ends in a numbered leaf.
 #[derive(Clone, Debug)]
@@ -61,9 +63,9 @@ enum Ways {
 }
 
 /// A literal segment that leads from one node to another.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Edge {
-    key: u64,
+    key: Key,
     /// The node it comes from and the length of its text.
     place: u64,
     /// Zero, the root, is nobody's child: then this slot is free.
@@ -157,10 +159,10 @@ impl<'p, 's, A: FnMut(u32) -> Option<u32>> Search<'p, 's, A> {
     }
 }
 
-/// Spreads the bits of keys over the table; odd and without a pattern.
-const SPREAD: u64 = 0xd6e8_feb8_6659_fd93;
 /// The smallest table of edges. A power of two, like all its sizes.
 const EDGES_MIN: usize = 16;
+/// A free slot; its place is nobody's.
+const UNUSED: Edge = Edge { key: Key::EMPTY, place: u64::MAX, child: 0, text: 0 };
 /// One slot of so many is taken at most: a second probe is then rare, and it
 /// costs more than memory does, since no processor foresees it.
 const FREE: usize = 4;
@@ -169,7 +171,7 @@ impl Tree {
     pub(crate) fn new() -> Tree {
         Tree {
             nodes: vec![Node::default()],
-            edges: vec![Edge::default(); EDGES_MIN],
+            edges: vec![UNUSED; EDGES_MIN],
             shift: u64::BITS - EDGES_MIN.trailing_zeros(),
             edge_count: 0,
             literals: String::new(),
@@ -225,6 +227,7 @@ impl Tree {
     }
 
     /// Tries the ways on from a node that has several, the best one first.
+    #[inline(never)] // the plain descent needs the registers
     fn fork<A>(
         &self,
         id: u32,
@@ -294,34 +297,49 @@ impl Tree {
 
     /// The literal edge for the segment at `at`: where it leads, and where the
     /// segment ends.
-    #[inline]
+    #[inline(always)] // the innermost step, with two callers
     fn edge(&self, id: u32, at: u32, path: &Path<'_>) -> Option<(u32, u32)> {
         let (end, key) = path.key(at);
-        let place = u64::from(id) << 32 | u64::from(end - at);
-        let mut slot = self.slot(place, key);
+        let place = place(id, end - at);
+        let slot = self.slot(place, key);
+        let edge = self.edges.get(slot)?;
+        if edge.key == key && edge.place == place && end - at <= EXACT {
+            return Some((edge.child, end));
+        }
+        if edge.child == 0 {
+            return None;
+        }
+        Some((self.probe(slot, place, key, path.slice(at, end))?, end))
+    }
+
+    /// The same, from a slot where it isn't simply there.
+    #[inline(never)] // rare, and its registers are needed
+    fn probe(&self, mut slot: usize, place: u64, key: Key, text: &str) -> Option<u32> {
         loop {
             let edge = self.edges.get(slot)?;
-            if edge.key == key && edge.place == place && edge.child != 0 {
-                if end - at <= WORD || self.literal(edge) == path.slice(at, end) {
-                    return Some((edge.child, end));
-                }
-            }
             if edge.child == 0 {
                 return None; // there is always a free slot, so the loop ends
+            }
+            if edge.key == key && edge.place == place {
+                let (start, len) = (edge.text as usize, text.len());
+                if len <= EXACT as usize || self.literals.get(start..start + len) == Some(text) {
+                    return Some(edge.child);
+                }
             }
             slot = (slot + 1) & (self.edges.len() - 1);
         }
     }
 
     #[inline]
-    fn slot(&self, place: u64, key: u64) -> usize {
-        ((key.wrapping_mul(SPREAD) ^ place.wrapping_mul(MIX)) >> self.shift) as usize
+    fn slot(&self, place: u64, key: Key) -> usize {
+        (key.hash(place) >> self.shift) as usize
     }
+}
 
-    fn literal(&self, edge: &Edge) -> &str {
-        let (start, len) = (edge.text as usize, edge.place as u32 as usize);
-        self.literals.get(start..start + len).unwrap_or("")
-    }
+/// Where a literal of this length starts.
+#[inline]
+fn place(id: u32, len: u32) -> u64 {
+    u64::from(id) << 32 | u64::from(len)
 }
 
 impl Node {
@@ -369,110 +387,6 @@ impl Shaped {
         }
         search.capture(number, span.0, span.1);
         Some(end)
-    }
-}
-
-/// Growing.
-impl Tree {
-    /// The leaf of a pattern: a new one if no other pattern is the same.
-    pub(crate) fn leaf(&mut self, segments: &[Segment]) -> Result<u32, String> {
-        // Regexes first: a pattern that is refused must leave no trace.
-        let mut regexes = Vec::new();
-        for segment in segments {
-            if let Segment::Capture { shape: Shape { constraint: Some(text), .. }, .. } = segment {
-                regexes.push(Regex::new(text)?);
-            }
-        }
-        let mut regexes = regexes.into_iter();
-        let mut id = 0;
-        let mut wild = false;
-        for segment in segments {
-            let parent = id;
-            id = match segment {
-                Segment::Literal(text) => self.grow_edge(id, text),
-                Segment::Capture { shape, .. } if *shape == Shape::default() => {
-                    let new = self.nodes.len() as u32;
-                    let child = *self.node(id).plain.get_or_insert(new);
-                    self.ensure(child)
-                }
-                Segment::Capture { shape, .. } => {
-                    let regex = if shape.constraint.is_some() { regexes.next() } else { None };
-                    self.grow_shaped(id, shape, regex)
-                }
-                Segment::Rest { .. } => {
-                    wild = true;
-                    id
-                }
-            };
-            let ways = self.node(parent).ways();
-            self.node(parent).ways = ways;
-        }
-        let new = self.leaves;
-        let node = self.node(id);
-        let slot = if wild { &mut node.rest } else { &mut node.end };
-        let leaf = *slot.get_or_insert(new);
-        node.ways = node.ways();
-        self.leaves = self.leaves.max(leaf + 1);
-        Ok(leaf)
-    }
-
-    fn node(&mut self, id: u32) -> &mut Node {
-        &mut self.nodes[id as usize] // ids come from this tree
-    }
-
-    /// Makes the node with this number if it is the next one.
-    fn ensure(&mut self, id: u32) -> u32 {
-        if id as usize == self.nodes.len() {
-            self.nodes.push(Node::default());
-        }
-        id
-    }
-
-    fn grow_shaped(&mut self, id: u32, shape: &Shape, regex: Option<Regex>) -> u32 {
-        let new = self.nodes.len() as u32;
-        let list = &mut self.node(id).shaped;
-        if let Some(known) = list.iter().find(|known| known.shape == *shape) {
-            return known.child;
-        }
-        list.push(Shaped { shape: shape.clone(), regex, child: new });
-        list.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        self.ensure(new)
-    }
-
-    fn grow_edge(&mut self, id: u32, text: &str) -> u32 {
-        let path = Path::new(text);
-        if let Some((child, _)) = self.edge(id, 0, &path) {
-            return child;
-        }
-        if FREE * (self.edge_count + 1) > self.edges.len() {
-            let bigger = vec![Edge::default(); 2 * self.edges.len()];
-            self.shift -= 1;
-            for edge in std::mem::replace(&mut self.edges, bigger) {
-                self.file(edge);
-            }
-        }
-        let (len, key) = path.key(0);
-        let place = u64::from(id) << 32 | u64::from(len);
-        let child = self.nodes.len() as u32;
-        let start = self.literals.len() as u32;
-        self.literals.push_str(text);
-        self.file(Edge { key, place, child, text: start });
-        self.edge_count += 1;
-        self.node(id).has_edges = true;
-        self.ensure(child)
-    }
-
-    fn file(&mut self, edge: Edge) {
-        if edge.child == 0 {
-            return;
-        }
-        let mut slot = self.slot(edge.place, edge.key);
-        while self.edges.get(slot).is_some_and(|taken| taken.child != 0) {
-            slot = (slot + 1) & (self.edges.len() - 1);
-        }
-        if let Some(free) = self.edges.get_mut(slot) {
-            *free = edge;
-        }
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Ends a server from any thread. Cheap to clone; harmless once it is over.
+/// Ends a server from any thread, and tells what it has done. Cheap to clone;
+/// harmless once the server is over.
 #[derive(Clone, Debug)]
 pub struct Handle {
     inbox: Arc<Inbox>,
@@ -21,17 +22,24 @@ impl Handle {
     }
 
     /// Takes no new clients, lets what is under way finish, and ends. What is
-    /// not finished after `limit` is cut.
+    /// not finished after `limit` is cut. Returns at once: it is the server's
+    /// `run` or [`Background::join`] that waits.
+    ///
+    /// Clients already in the kernel's queue are still taken. Idle connections
+    /// stay open for `Config::drain_idle`, since a request may be on its way;
+    /// every reply from here on says `Connection: close`. Called again, it can
+    /// only bring the end closer.
     pub fn drain(&self, limit: Duration) {
         self.inbox.command(Command::Drain(limit));
     }
 
-    /// Ends now: what is under way is cut.
+    /// Ends now: what is under way is cut. Jobs that helpers were given are
+    /// still run, for `Config::join_limit` at most.
     pub fn stop(&self) {
         self.inbox.command(Command::Stop);
     }
 
-    /// The loop's counters.
+    /// The loop's counters; they outlive it.
     pub fn stats(&self) -> &Stats {
         &self.stats
     }
@@ -39,6 +47,20 @@ impl Handle {
 
 /// A server on a thread of its own. Dropping it stops the server and waits for
 /// the thread.
+///
+/// ```
+/// use onepoll::{App, Request, Server};
+/// use std::time::Duration;
+/// let server = Server::bind("127.0.0.1:0")?.spawn(|| {
+///     let mut app = App::new();
+///     app.get("/", |_: &mut Request| "Hello, World!");
+///     app
+/// })?;
+/// println!("http://{}", server.local_addr());
+/// server.handle().drain(Duration::from_secs(1));
+/// server.join()?;
+/// # Ok::<(), onepoll::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Background {
     thread: Option<JoinHandle<Result<(), Error>>>,
@@ -60,7 +82,8 @@ impl Background {
         &self.handle
     }
 
-    /// Where its first listener listens.
+    /// Where its first listener listens: the port that the system chose, if it
+    /// was asked for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }

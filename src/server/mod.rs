@@ -1,14 +1,17 @@
 //! The builder: listeners, a loop, its helpers, and the handle that ends it.
 //!
+//! ```text
+//!   Server --start--> Running --run, turn--> until a Handle says drain or stop
+//!     '-----spawn---> Background: the same on a thread of its own
+//! ```
+//!
 //! ```no_run
-//! use onepoll::http::*;
-//! # struct Silent;
-//! # impl Service for Silent {
-//! #     fn begin(&mut self, exchange: Box<Exchange>) -> Step { Step::Respond(exchange) }
-//! #     fn resume(&mut self, exchange: Box<Exchange>) -> Step { Step::Respond(exchange) }
-//! # }
-//! use onepoll::Server;
-//! Server::bind("127.0.0.1:8080")?.run(Silent)?;
+//! use onepoll::{App, Config, Request, Server};
+//! use std::time::Duration;
+//! let mut app = App::new();
+//! app.get("/", |_: &mut Request| "Hello, World!");
+//! let config = Config { idle_timeout: Duration::from_secs(5), ..Config::default() };
+//! Server::bind("127.0.0.1:8080")?.and_bind("[::1]:8080")?.config(config).run(app)?;
 //! # Ok::<(), onepoll::Error>(())
 //! ```
 
@@ -81,7 +84,8 @@ impl Server {
         Err(failed(last))
     }
 
-    /// With these limits and times instead of the defaults.
+    /// With these limits and times instead of the defaults. They are checked by
+    /// [`start`](Server::start).
     #[must_use]
     pub fn config(mut self, config: Config) -> Server {
         self.config = config;
@@ -113,7 +117,8 @@ impl Server {
     }
 
     /// Makes everything ready and hands the loop over, for those who turn it
-    /// themselves.
+    /// themselves. Raises the process's soft limit of descriptors to the hard one,
+    /// and lowers `connections_max` to what that allows.
     ///
     /// # Errors
     /// [`Error::Config`] for limits that make no sense, [`Error::Route`] for
@@ -177,6 +182,19 @@ impl Server {
 }
 
 /// A server that is ready: turn it, or let it run.
+///
+/// For a loop of your own, watch [`as_fd`](AsFd::as_fd) for reading, wait until
+/// [`next_deadline`](Running::next_deadline) at most, then call
+/// [`turn`](Running::turn) with a `max_wait` of zero. Dropping it cuts what is
+/// under way, and waits for helper threads for `Config::join_limit`.
+///
+/// ```
+/// use onepoll::{App, Server};
+/// let mut running = Server::bind("127.0.0.1:0")?.start(App::new())?;
+/// running.handle().stop();
+/// while running.turn(None)? {}
+/// # Ok::<(), onepoll::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Running<S: Service> {
     reactor: Reactor<S, RealWorld>,

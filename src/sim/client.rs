@@ -107,10 +107,11 @@ impl Client {
                     }
                 }
                 Op::AwaitContinue(index) => {
-                    if self.count <= *index && self.replies.interim() == 0 {
-                        if let Some(again) = self.waited(now, Duration::from_secs(1)) {
-                            return Ok(again);
-                        }
+                    if self.count <= *index
+                        && self.replies.interim() == 0
+                        && let Some(again) = self.waited(now, Duration::from_secs(1))
+                    {
+                        return Ok(again);
                     }
                     self.waits = None;
                 }

@@ -283,7 +283,7 @@ impl std::fmt::Display for Link {
     }
 }
 
-/// The server's end of a [`Link`].
+/// The server's end of a scripted link.
 #[derive(Debug)]
 pub struct ScriptedSocket(pub(crate) Rc<RefCell<Link>>);
 

@@ -1,6 +1,6 @@
 //! The real loop in a world made of chance: seeded, repeatable, fast.
 //!
-//! [`Simulation::run`] drives the same [`Reactor`](crate::reactor::Reactor) that
+//! [`Simulation::run`] drives the same [`Reactor`] that
 //! serves real clients, over sockets, helpers and a clock that follow a script.
 //! The script comes from a seed, and so does everything that makes two real runs
 //! differ: where reads and writes stop, in which order events are told and jobs
@@ -112,7 +112,7 @@ impl Simulation {
     /// # Errors
     /// [`Failure`] says what the loop did wrong, a panic included.
     pub fn run(seed: u64) -> Result<Report, Failure> {
-        let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).finish()));
+        let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).play()));
         result
             .unwrap_or_else(|panic| Err(format!("a panic: {}", message(&*panic))))
             .map_err(|what| Failure { seed, what })
@@ -155,7 +155,7 @@ impl Simulation {
         Simulation { reactor, ledger, alive, stats, drains, buffers_max }
     }
 
-    fn finish(mut self) -> Result<Report, String> {
+    fn play(mut self) -> Result<Report, String> {
         let mut report = Report::default();
         let mut goes_on = true;
         while goes_on {

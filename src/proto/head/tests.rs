@@ -1,5 +1,5 @@
 use super::*;
-use crate::http::chars;
+use crate::http::chars::TOKEN;
 use crate::proto::framing::Length;
 
 mod framing;

@@ -1,0 +1,99 @@
+//! Patterns without captures, found by their whole text.
+//!
+//! A literal is preferred to everything else at each segment, so a pattern that
+//! is literal throughout wins wherever it matches at all: one probe of a hash
+//! table answers for it, and the tree need not be walked. If it has no route
+//! for the method the tree is asked after all.
+
+/// Texts and what they lead to: open addressing, at most half full.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exact {
+    /// A power of two of places.
+    places: Vec<Option<(Box<[u8]>, u32)>>,
+    count: usize,
+}
+
+impl Exact {
+    /// Adds a text. One that is known keeps what it leads to.
+    pub(super) fn insert(&mut self, text: &[u8], leaf: u32) {
+        if self.find(text).is_some() {
+            return;
+        }
+        if self.places.len() <= self.count * 2 {
+            let room = (self.places.len() * 2).max(16);
+            let old = std::mem::replace(&mut self.places, vec![None; room]);
+            old.into_iter().flatten().for_each(|entry| self.place(entry));
+        }
+        self.count += 1;
+        self.place((text.into(), leaf));
+    }
+
+    fn place(&mut self, entry: (Box<[u8]>, u32)) {
+        let mask = self.places.len() - 1;
+        let mut at = hash(&entry.0) as usize & mask;
+        while self.places[at].is_some() {
+            at = (at + 1) & mask;
+        }
+        self.places[at] = Some(entry);
+    }
+
+    /// What the text leads to.
+    #[inline]
+    pub(super) fn find(&self, text: &[u8]) -> Option<u32> {
+        let mask = self.places.len().checked_sub(1)?;
+        let mut at = hash(text) as usize & mask;
+        // Half of the places are free, so this ends.
+        while let Some((known, leaf)) = self.places.get(at)? {
+            if **known == *text {
+                return Some(*leaf);
+            }
+            at = (at + 1) & mask;
+        }
+        None
+    }
+}
+
+/// Multiplies and folds, eight bytes at a time. The texts are the program's
+/// own, so nobody can choose them to collide; a path that is asked for meets at
+/// most the longest run that they form.
+#[inline]
+fn hash(text: &[u8]) -> u64 {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut state = text.len() as u64;
+    let (words, rest) = text.as_chunks::<8>();
+    for word in words {
+        state = (state ^ u64::from_le_bytes(*word)).wrapping_mul(ODD);
+        state ^= state >> 32;
+    }
+    // The last eight bytes cover the rest, overlapping; short texts have none.
+    let last = match text.last_chunk::<8>() {
+        Some(word) if !rest.is_empty() => u64::from_le_bytes(*word),
+        Some(_) => 0,
+        None => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    state = (state ^ last).wrapping_mul(ODD);
+    state ^ state >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_found_and_no_other() {
+        let mut exact = Exact::default();
+        assert_eq!(exact.find(b"/"), None);
+        let texts: Vec<String> =
+            (0..500).map(|i| format!("/a{}/{i}", "x".repeat(i % 19))).collect();
+        for (i, text) in texts.iter().enumerate() {
+            exact.insert(text.as_bytes(), i as u32);
+            exact.insert(text.as_bytes(), 9999);
+        }
+        for (i, text) in texts.iter().enumerate() {
+            assert_eq!(exact.find(text.as_bytes()), Some(i as u32), "{text}");
+            assert_eq!(exact.find(format!("{text}/").as_bytes()), None);
+            assert_eq!(exact.find(&text.as_bytes()[1..]), None);
+        }
+        assert_eq!(exact.find(b""), None);
+    }
+}
