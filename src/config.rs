@@ -26,7 +26,8 @@ pub struct Config {
     pub head_timeout: Duration,
     /// From accept to the first byte: 10 s, then a silent close (browsers preconnect).
     pub first_timeout: Duration,
-    /// Between requests: 75 s, above the 60 s for which proxies keep their end.
+    /// From the end of a reply to the first byte of the next request: 75 s, above
+    /// the 60 s for which proxies keep their end. Then a silent close.
     pub idle_timeout: Duration,
     /// Without enough progress of a body that is read: 30 s, then 408. The time
     /// is a window: at its end the bytes that came within it are weighed against
@@ -95,9 +96,8 @@ pub struct Limits {
     pub chunk_ext_max: usize,
     /// The trailer section: 8 KiB, then 431.
     pub trailers_max: usize,
-    /// Meant for content that a route buffers: 1 MiB. **It has no effect yet**:
-    /// an application's own limit is [`App::body_max`](crate::App::body_max), with
-    /// the same default.
+    /// Content that a route buffers: 1 MiB, then 413. An application, a scope or
+    /// a route that says otherwise is right: [`App::body_max`](crate::App::body_max).
     pub body_max: u64,
     /// Content that nobody asked for and that is read and thrown away, to keep
     /// the connection: 64 KiB, framing included. What says that it is longer, or

@@ -38,15 +38,18 @@
 //! |---|---|---|
 //! | 4 | [`server`], [`sim`] | the real world around a loop, and a scripted one |
 //! | 3 | `files` (feature), [`middleware`] | parts that applications are made of |
-//! | 2 | [`reactor`], [`app`] | the loop; routes, hooks, handlers. Neither knows the other |
-//! | 1 | [`proto`], [`route`], [`net`], [`helper`], [`disk`] | HTTP/1.1 without I/O; matching; sockets; threads; files below a folder |
-//! | 0 | [`http`], [`Config`], [`Error`], [`stats`] | the vocabulary, and the seam between loop and application: [`http::Service`] |
+//! | 2 | [`reactor`], [`app`] | the loop; routes and handlers. Neither knows the other |
+//! | 1 | [`proto`], [`route`] | HTTP/1.1 without I/O; which route serves a path |
+//! | 1 | [`net`], [`helper`], [`disk`] | sockets; threads; files below a folder |
+//! | 0 | [`http`], [`Config`], [`Error`], [`stats`] | the vocabulary, limits, counters |
+//!
+//! Loop and application meet in [`http::Service`], on the ground floor.
 //!
 //! # Where to start reading
 //!
 //! In the order of a request: a turn of the loop ([`reactor`], `reactor/turn.rs`), one client
-//! (`reactor/connection.rs`, then `drive.rs` and `input.rs`), the protocol ([`proto`], above all the
-//! table in `proto/state.rs`), the service's answers (`reactor/steps.rs`), the application
+//! (`reactor/connection.rs`, then `drive.rs` and `input.rs`), the protocol ([`proto`], above all
+//! the table in `proto/state.rs`), the service's answers (`reactor/steps.rs`), the application
 //! ([`app`], `app/run.rs`; [`route`] for how a handler is found), the way back
 //! (`reactor/reply.rs`, `output.rs`), the end (`ending.rs`), and what happens when nothing happens
 //! (`deadline.rs`, [`reactor::Wheel`]).

@@ -1,12 +1,25 @@
 //! Handlers as the app keeps them, and what a route says about content.
 
 use super::Reply;
-use super::reply::offload_now;
-use crate::http::{Lane, Request};
+use super::reply::{Kind, offload_now};
+use crate::http::{Exchange, Lane, Request};
 use std::sync::Arc;
 
-/// A handler behind a pointer: any `Fn(&mut Request) -> impl Into<Reply>`.
-pub(super) type Handler = Box<dyn Fn(&mut Request) -> Reply>;
+/// A handler behind a pointer. A response it leaves in the exchange, where it
+/// is to go: as a value it would be moved several times on its way there. Any
+/// other reply comes back.
+pub(super) type Handler = Box<dyn Fn(&mut Exchange) -> Option<Box<Reply>>>;
+
+/// Any `Fn(&mut Request) -> impl Into<Reply>` as a [`Handler`].
+pub(super) fn boxed<R: Into<Reply>>(handler: impl Fn(&mut Request) -> R + 'static) -> Handler {
+    Box::new(move |exchange: &mut Exchange| match handler(&mut exchange.request).into().0 {
+        Kind::Respond(response) => {
+            exchange.response.replace(response);
+            None
+        }
+        kind => Some(Box::new(Reply(kind))),
+    })
+}
 
 /// What happens to a request's content before the handler is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::handler::{BodyMode, Entry};
 use super::middleware::{After, Done, Flow, Middleware};
 use super::pages;
 use super::reply::{Kind, Reply, Then};
+use crate::config::Config;
 use crate::error::Error;
 use crate::http::{Exchange, Intake, Job, Method, Now, Outcome, Response, Service, Status, Step};
 use crate::route::Lookup;
@@ -54,15 +55,18 @@ pub(super) enum Next {
 }
 
 impl Service for App {
-    fn prepare(&mut self) -> Result<(), Error> {
+    fn prepare(&mut self, config: &Config) -> Result<(), Error> {
+        self.default_body_max(config.limits.body_max);
         self.check()
     }
 
     /// Only middleware wants to know how it ended.
+    #[inline]
     fn observes(&self, exchange: &Exchange) -> bool {
         exchange.bookmark.entered > 0
     }
 
+    #[inline]
     fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
         exchange.bookmark.route = self.find(&mut exchange);
         self.inward(exchange)
@@ -83,7 +87,10 @@ impl Service for App {
                 Err(step) => step,
             },
             (Phase::Before, _) if is_untouched(&exchange.response) => self.inward(exchange),
-            (Phase::Body, _) => self.handle(exchange),
+            (Phase::Body, _) => {
+                let entry = self.entry_of(&exchange);
+                self.handle(exchange, entry)
+            }
             (Phase::Reply, Some(Next::Reply(reply))) => self.settle(exchange, reply),
             (Phase::Reply, Some(Next::Then(then))) => match guard(|| then(&mut exchange.request)) {
                 Ok(reply) => self.settle(exchange, reply),
@@ -121,8 +128,18 @@ impl Service for App {
 
 impl App {
     /// The way in: every `before` that was not called yet, then the content.
-    fn inward(&self, mut exchange: Box<Exchange>) -> Step {
+    #[inline]
+    fn inward(&self, exchange: Box<Exchange>) -> Step {
         let entry = self.entry_of(&exchange);
+        if self.chain(entry).is_empty() {
+            self.inside(exchange, entry)
+        } else {
+            self.through(exchange, entry)
+        }
+    }
+
+    /// Through the middleware.
+    fn through(&self, mut exchange: Box<Exchange>, entry: Option<&Entry>) -> Step {
         let chain = self.chain(entry);
         while let Some(middleware) = chain.get(usize::from(exchange.bookmark.entered)) {
             exchange.bookmark.entered += 1;
@@ -135,6 +152,12 @@ impl App {
                 Err(panicked) => return self.panicked(exchange, "a `before` hook", &panicked),
             };
         }
+        self.inside(exchange, entry)
+    }
+
+    /// All middleware is entered: the content, if it is wanted, then the handler.
+    #[inline]
+    fn inside(&self, exchange: Box<Exchange>, entry: Option<&Entry>) -> Step {
         let max = match entry.map(|entry| entry.body) {
             Some(BodyMode::Ignore) | None => None,
             Some(BodyMode::Buffer) => entry.and_then(|e| self.scopes.get(e.scope)).map(|s| s.max),
@@ -144,7 +167,7 @@ impl App {
             Some(max) if exchange.request.has_body() => {
                 self.receive(exchange, Intake::Buffer { max }, Phase::Body)
             }
-            _ => self.handle(exchange),
+            _ => self.handle(exchange, entry),
         }
     }
 
@@ -160,13 +183,15 @@ impl App {
         }
     }
 
-    fn handle(&self, mut exchange: Box<Exchange>) -> Step {
-        let Some(entry) = self.entry_of(&exchange) else {
+    #[inline]
+    fn handle(&self, mut exchange: Box<Exchange>, entry: Option<&Entry>) -> Step {
+        let Some(entry) = entry else {
             self.unrouted(&mut exchange);
             return self.outward(exchange);
         };
-        match guard(|| (entry.handler)(&mut exchange.request)) {
-            Ok(reply) => self.settle(exchange, reply),
+        match guard(|| (entry.handler)(&mut exchange)) {
+            Ok(None) => self.outward(exchange),
+            Ok(Some(reply)) => self.settle(exchange, *reply),
             Err(panicked) => self.panicked(exchange, "the handler", &panicked),
         }
     }
@@ -213,27 +238,29 @@ impl App {
     }
 
     /// The way out: every `after` of those entered that was not called yet.
-    fn outward(&self, mut exchange: Box<Exchange>) -> Step {
-        if exchange.bookmark.entered > 0 {
-            let chain = self.chain(self.entry_of(&exchange));
-            while exchange.bookmark.unwound < exchange.bookmark.entered {
-                let Exchange { request, response, bookmark, .. } = &mut *exchange;
-                bookmark.unwound += 1;
-                let at = usize::from(bookmark.entered - bookmark.unwound);
-                let Some(middleware) = chain.get(at) else { continue };
-                match guard(|| middleware.after(request, response)) {
-                    Ok(After::Go) => {}
-                    Ok(After::Offload(job)) => return away(exchange, job, Phase::After),
-                    Err(panicked) => self.note_panic(&mut exchange, "an `after` hook", &panicked),
-                }
-            }
-        }
-        if exchange.bookmark.close {
-            exchange.response.close();
-        }
-        Step::Respond(exchange)
+    #[inline]
+    fn outward(&self, exchange: Box<Exchange>) -> Step {
+        if exchange.bookmark.entered > 0 { self.unwind(exchange) } else { respond(exchange) }
     }
 
+    /// Back through the middleware.
+    fn unwind(&self, mut exchange: Box<Exchange>) -> Step {
+        let chain = self.chain(self.entry_of(&exchange));
+        while exchange.bookmark.unwound < exchange.bookmark.entered {
+            let Exchange { request, response, bookmark, .. } = &mut *exchange;
+            bookmark.unwound += 1;
+            let at = usize::from(bookmark.entered - bookmark.unwound);
+            let Some(middleware) = chain.get(at) else { continue };
+            match guard(|| middleware.after(request, response)) {
+                Ok(After::Go) => {}
+                Ok(After::Offload(job)) => return away(exchange, job, Phase::After),
+                Err(panicked) => self.note_panic(&mut exchange, "an `after` hook", &panicked),
+            }
+        }
+        respond(exchange)
+    }
+
+    #[cold]
     fn panicked(&self, mut exchange: Box<Exchange>, what: &str, panicked: &Panicked) -> Step {
         self.note_panic(&mut exchange, what, panicked);
         self.outward(exchange)
@@ -319,6 +346,15 @@ impl App {
     fn chain(&self, entry: Option<&Entry>) -> &[Rc<dyn Middleware>] {
         self.scopes.get(entry.map_or(0, |entry| entry.scope)).map_or(&[], |scope| &scope.chain)
     }
+}
+
+/// The end of the way out.
+#[inline]
+fn respond(mut exchange: Box<Exchange>) -> Step {
+    if exchange.bookmark.close {
+        exchange.response.close();
+    }
+    Step::Respond(exchange)
 }
 
 /// Sends the exchange to a helper thread, with a net under the job.

@@ -67,6 +67,12 @@ impl Body {
         self.len() == Some(0)
     }
 
+    /// Whether there is nothing to drop.
+    #[inline]
+    pub(crate) fn owns_nothing(&self) -> bool {
+        matches!(self, Body::Empty | Body::Static(_))
+    }
+
     /// The bytes, if they are in memory.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {

@@ -35,13 +35,10 @@ impl Exchange {
     }
 
     /// Empties it for the next request and keeps its memory (up to a bound).
+    #[inline]
     pub(crate) fn recycle(&mut self) {
         self.request.recycle();
-        if self.response.is_fresh() {
-            self.response.set_status(Status::OK);
-        } else {
-            self.response = Response::default();
-        }
+        self.response.reset();
         self.bookmark.route = None;
         self.bookmark.entered = 0;
         self.bookmark.unwound = 0;

@@ -160,16 +160,18 @@ impl Response {
 
     /// With this content and media type.
     #[must_use]
+    #[inline]
     pub fn content(mut self, content_type: ContentType, body: Body) -> Response {
         self.content_type = Some(content_type);
-        self.body = body;
+        self.set_body(body);
         self
     }
 
     /// With this content, the media type as it is.
     #[must_use]
+    #[inline]
     pub fn body(mut self, body: Body) -> Response {
-        self.body = body;
+        self.set_body(body);
         self
     }
 
@@ -202,8 +204,14 @@ impl Response {
     }
 
     /// Replaces the content.
+    #[inline]
     pub fn set_body(&mut self, body: Body) {
-        self.body = body;
+        // Nearly always there was none. A drop in place would keep a response
+        // that is being built from being built where it is to go.
+        let old = std::mem::replace(&mut self.body, body);
+        if old.owns_nothing() {
+            std::mem::forget(old);
+        }
     }
 
     /// Closes the connection after this response.
@@ -214,6 +222,39 @@ impl Response {
     /// Whether the connection is to close after it.
     pub fn closes(&self) -> bool {
         self.close
+    }
+
+    /// Puts another into its place. What it replaces nearly always owns nothing,
+    /// which a few looks show; its drop would go through each part in turn.
+    #[inline]
+    pub(crate) fn replace(&mut self, with: Response) {
+        if self.owns_nothing() {
+            std::mem::forget(std::mem::replace(self, with));
+        } else {
+            *self = with;
+        }
+    }
+
+    /// Makes it as [`Response::default`] does.
+    #[inline]
+    pub(crate) fn reset(&mut self) {
+        if self.owns_nothing() {
+            // So its fields are empty.
+            std::mem::forget(std::mem::take(&mut self.content_type));
+            std::mem::forget(std::mem::take(&mut self.body));
+            self.status = Status::default();
+            self.close = false;
+        } else {
+            *self = Response::default();
+        }
+    }
+
+    #[inline]
+    fn owns_nothing(&self) -> bool {
+        self.body.owns_nothing()
+            && matches!(self.content_type, None | Some(ContentType(Cow::Borrowed(_))))
+            && self.headers.bytes.capacity() == 0
+            && self.headers.fields.capacity() == 0
     }
 
     /// Whether it is as [`Response::default`] makes it, but for the status.

@@ -37,6 +37,16 @@ impl Asked {
         self.method == Asking::Head
     }
 
+    /// Whether a response with that status, of which the content is known, is
+    /// framed by its length alone and ends nothing: to such a request no
+    /// response has a special case, and such a status has none either.
+    #[inline]
+    pub(crate) fn is_plain(self, status: Status) -> bool {
+        self.method == Asking::Other
+            && self.version == Version::Http11
+            && (status == Status::OK || !(status.is_bodiless() || status == Status::RESET_CONTENT))
+    }
+
     /// What the head says about content of that length, and how it goes out
     /// (RFC 9112 section 6.3; RFC 9110 sections 8.6 and 15.3.6).
     #[inline]

@@ -448,5 +448,7 @@ impl Default for Http1 {
     }
 }
 
+mod whole;
+
 #[cfg(test)]
 mod tests;

@@ -36,7 +36,8 @@
 //! 3. [`respond`](Http1::respond) with the response's head, at any time after
 //!    `Head`; then `frame` before each piece of content, and `finish` behind
 //!    the last. `Paused` says that the request is complete and pipelined bytes
-//!    wait for the reply.
+//!    wait for the reply. A small reply in memory may be all of this and the
+//!    next step in one call, [`respond_whole`](Http1::respond_whole).
 //! 4. [`next_cycle`](Http1::next_cycle) says what comes next: another request,
 //!    the rest of one that nobody wants ([`Cycle::Discard`]), or the end, and
 //!    which kind of end.

@@ -122,6 +122,20 @@ impl State {
         Ok(())
     }
 
+    /// Takes the steps of a reply that is written whole, and J1, in one stride:
+    /// rows 13 to 15 (or row 12), then the next request. Only from the state in
+    /// which nearly every request is answered; else nothing happens, as when
+    /// the steps are to be seen in the log one by one.
+    #[inline]
+    pub(crate) fn take_whole(&mut self) -> bool {
+        const FROM: State = State { read: Read::Done, write: Write::Owed, keep: true };
+        if *self != FROM || log::log_enabled!(target: TARGET, log::Level::Trace) {
+            return false;
+        }
+        *self = State::NEW;
+        true
+    }
+
     /// The table. `None` is a step that makes no sense here.
     #[inline]
     fn after(self, step: Step) -> Option<State> {

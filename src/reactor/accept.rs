@@ -31,10 +31,39 @@ const SHED_LOOKS: usize = 64;
 pub(crate) struct Accepting {
     waiting: Vec<bool>,
     resting: Option<Tick>,
+    /// Whether clients have sent their request by the time they are accepted.
+    guess: Guess,
     /// Full, and configured to leave clients in the queue.
     paused: bool,
     /// The last failure was logged; the next of its kind need not be.
     complained: bool,
+}
+
+/// Learns whether to read from a socket right after its accept. Near clients
+/// mostly have sent something by then, and one call is saved; far ones never
+/// have, and the read would be for nothing.
+#[derive(Debug, Default)]
+struct Guess {
+    /// How it went lately: positive if there was mostly something.
+    score: i8,
+    /// Clients since the last read against the odds.
+    since: u8,
+}
+
+impl Guess {
+    const SCORE_MAX: i8 = 8;
+    /// One client in so many is tried although the last ones had nothing.
+    const RETRY: u8 = 32;
+
+    fn is_worth_it(&mut self) -> bool {
+        self.since = (self.since + 1) % Guess::RETRY;
+        self.score >= 0 || self.since == 0
+    }
+
+    fn learn(&mut self, right: bool) {
+        let step = if right { 1 } else { -1 };
+        self.score = (self.score + step).clamp(-Guess::SCORE_MAX, Guess::SCORE_MAX);
+    }
 }
 
 impl Accepting {
@@ -43,6 +72,7 @@ impl Accepting {
         Accepting {
             waiting: vec![true; listeners],
             resting: None,
+            guess: Guess::default(),
             paused: false,
             complained: false,
         }
@@ -123,7 +153,7 @@ impl<S: Service, W: World> Reactor<S, W> {
     }
 
     /// Gives a client a slot, or tells it that there is none.
-    fn admit(&mut self, mut socket: W::Socket, peer: Peer) {
+    fn admit(&mut self, socket: W::Socket, peer: Peer) {
         let max = self.shared.config.connections_max;
         let near = max - max / 10;
         if self.occupied() >= near || self.shared.buffers.is_tight() {
@@ -134,14 +164,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.shared.stats.refused.add(1);
             return; // dropped, and so closed
         }
-        let now = self.shared.tick;
-        let id_of_next = self.slots.next_slot();
-        if let Err(error) = self.world.register(&mut socket, id_of_next) {
-            log::warn!("{peer}: can't be watched: {error}");
-            return;
-        }
-        let id = self.slots.insert(Connection::new(socket, peer, now));
-        debug_assert_eq!(id.slot, id_of_next);
+        let id = self.slots.insert(Connection::new(socket, peer, self.shared.tick));
         self.shared.stats.accepted.add(1);
         self.shared.stats.open.set(self.slots.len() as u64);
         log::trace!("{peer}: connection {}", id.number());
@@ -149,10 +172,28 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.shared.stats.refused.add(1);
             log::info!("{peer}: 503: all {max} connections are taken");
             self.with(id.slot, |driver| driver.turn_away());
-        } else {
+        } else if self.accepting.guess.is_worth_it() {
             self.with(id.slot, |driver| driver.welcome());
+            let spoke = self.slots.get_mut(id.slot).is_some_and(|fresh| fresh.requests > 0);
+            self.accepting.guess.learn(spoke);
+        } else {
+            self.with(id.slot, |driver| driver.drive());
         }
+        self.watch(id.slot);
         self.accepting.paused = self.is_full_and_pauses();
+    }
+
+    /// Asks the poll to watch a fresh connection, unless it is over already. If
+    /// input came between a first read and this, the poll says so at once.
+    fn watch(&mut self, slot: u32) {
+        let Some(connection) = self.slots.get_mut(slot) else { return };
+        if connection.life == Life::Dead {
+            return;
+        }
+        if let Err(error) = self.world.register(&mut connection.socket, slot) {
+            log::warn!("{}: can't be watched: {error}", connection.peer);
+            self.with(slot, |driver| driver.cut_off());
+        }
     }
 
     fn is_full_and_pauses(&self) -> bool {
@@ -203,8 +244,10 @@ impl<S: Service, W: World> Reactor<S, W> {
 }
 
 impl<S: Service, W: World> Driver<'_, S, W> {
-    /// A fresh connection: nothing to do but to wait for its first byte.
+    /// A fresh connection whose first request may be here already: then a client
+    /// that comes for one reply is served before the poll ever hears of it.
     fn welcome(self) -> super::drive::Verdict {
+        self.connection.bits.set(Bits::READABLE);
         self.drive()
     }
 

@@ -110,7 +110,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.drive()
     }
 
-    fn cut_off(mut self) -> super::drive::Verdict {
+    pub(crate) fn cut_off(mut self) -> super::drive::Verdict {
         self.die();
         self.drive()
     }

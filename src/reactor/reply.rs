@@ -19,7 +19,7 @@ const PULL: usize = 64 * 1024;
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// The service has answered.
     #[inline]
-    pub(crate) fn reply(&mut self, mut exchange: Box<Exchange>) {
+    pub(crate) fn reply(&mut self, exchange: Box<Exchange>) {
         let shared = &mut *self.shared;
         shared.preamble.refresh(shared.wall_secs);
         if exchange.failed.is_some() || shared.draining {
@@ -27,6 +27,17 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
         let from = self.active.output.pushed + shared.out.len() as u64;
         self.active.whole = self.connection.http.read_state() == Read::Done;
+        let http = &mut self.connection.http;
+        if http.respond_whole(&exchange.response, FLATTEN, &shared.preamble, &mut shared.out) {
+            let spare = self.released(exchange, from);
+            return self.next(spare);
+        }
+        self.reply_by_steps(exchange, from);
+    }
+
+    /// A reply that is more than a few bytes on a connection that stays.
+    fn reply_by_steps(&mut self, mut exchange: Box<Exchange>, from: u64) {
+        let shared = &mut *self.shared;
         let http = &mut self.connection.http;
         match http.respond(&exchange.response, &shared.preamble, &mut shared.out) {
             Framed::Nothing => self.framed(exchange, from),
@@ -98,16 +109,26 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// The reply is framed to its end. Its exchange waits for the last byte to
     /// be taken, if the service wants to know; the connection goes on.
-    #[inline]
-    fn framed(&mut self, mut exchange: Box<Exchange>, from: u64) {
-        let spare = if self.service.observes(&exchange) {
-            self.settle_later(exchange, from);
-            self.shared.buffers.exchange()
-        } else {
-            exchange.recycle();
-            exchange
-        };
+    fn framed(&mut self, exchange: Box<Exchange>, from: u64) {
+        let spare = self.released(exchange, from);
         self.cycle(spare);
+    }
+
+    /// The exchange of a reply that is framed, empty; or another, if the
+    /// service wants to know when the last byte is taken.
+    #[inline]
+    fn released(&mut self, mut exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
+        if self.service.observes(&exchange) {
+            return self.observed(exchange, from);
+        }
+        exchange.recycle();
+        exchange
+    }
+
+    #[inline(never)] // it would have the common way save registers
+    fn observed(&mut self, exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
+        self.settle_later(exchange, from);
+        self.shared.buffers.exchange()
     }
 
     fn settle_later(&mut self, exchange: Box<Exchange>, from: u64) {
@@ -120,12 +141,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     #[inline]
     fn cycle(&mut self, spare: Box<Exchange>) {
         match self.connection.http.next_cycle() {
-            Cycle::Next => {
-                let now = self.shared.tick;
-                self.active.phase = Phase::Head(spare);
-                self.active.begun = now;
-                self.connection.since = now;
-            }
+            Cycle::Next => self.next(spare),
             Cycle::Discard | Cycle::Wait => self.active.phase = Phase::Discard(spare),
             Cycle::Linger => {
                 self.shared.buffers.keep(spare);
@@ -141,6 +157,20 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 self.die();
             }
         }
+    }
+
+    /// The connection waits for its next request.
+    #[inline]
+    fn next(&mut self, spare: Box<Exchange>) {
+        let now = self.shared.tick;
+        if matches!(self.active.phase, Phase::Moving) {
+            // As nearly always: there is nothing to drop.
+            std::mem::forget(std::mem::replace(&mut self.active.phase, Phase::Head(spare)));
+        } else {
+            self.active.phase = Phase::Head(spare);
+        }
+        self.active.begun = now;
+        self.connection.since = now;
     }
 
     /// Some unwanted content was thrown away: is it over?

@@ -66,11 +66,6 @@ impl<T> Slots<T> {
         Some((ConnectionId { slot, generation }, self.slab.get_mut(slot as usize)?))
     }
 
-    /// The slot that the next [`insert`](Slots::insert) will use.
-    pub fn next_slot(&self) -> u32 {
-        self.slab.vacant_key() as u32
-    }
-
     /// What is in the slot, if it is occupied.
     pub fn get(&self, slot: u32) -> Option<&T> {
         self.slab.get(slot as usize)

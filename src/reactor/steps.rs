@@ -1,6 +1,7 @@
 //! The service's answers, carried out.
 
 use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, sink_failed, stamp};
+use super::deadline::Why;
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
@@ -29,8 +30,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
         stamp(&mut exchange.request, self.connection.peer, self.id);
         exchange.request.origin.now = Some(self.shared.now);
-        let step = self.service.begin(exchange);
-        self.step(step);
+        match self.service.begin(exchange) {
+            Step::Respond(exchange) => self.reply(exchange),
+            step => self.step(step),
+        }
     }
 
     /// What the service asked for is done: it has the word again.
@@ -48,7 +51,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.resume(exchange);
     }
 
-    #[inline]
     fn step(&mut self, first: Step) {
         let mut step = first;
         for _ in 0..STEPS_MAX {
@@ -215,20 +217,25 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.drive()
     }
 
-    /// A source has something, or a file's next part is in memory.
+    /// A source has something.
     pub(crate) fn woken(mut self) -> Verdict {
         if let Phase::Reply(replying) = &mut self.active.phase {
             replying.next = Next::Room;
         }
-        if self.active.output.next_file().is_some() {
-            self.connection.bits.set(Bits::WRITABLE);
-        }
         self.drive()
     }
 
-    /// Has the next part of a file brought into memory; a wake follows.
+    /// The next part of a file is in memory.
+    pub(crate) fn warmed(mut self) -> Verdict {
+        self.active.output.warmed();
+        self.active.pace.why = Why::Work; // the time it took is not the client's
+        self.connection.bits.set(Bits::WRITABLE);
+        self.drive()
+    }
+
+    /// Has the next part of a file brought into memory.
     pub(crate) fn warm(&mut self) {
-        if let Some(span) = self.active.output.next_file()
+        if let Some(span) = self.active.output.begin_warming()
             && self.errand(Work::Warm(span)).is_err()
         {
             self.die(); // only when the pool is gone

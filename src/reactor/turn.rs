@@ -306,9 +306,12 @@ impl<S: Service, W: World> Reactor<S, W> {
             Parcel::Wake(id) if self.slots.by_id(id).is_some() => {
                 self.with(id.slot, |driver| driver.woken());
             }
+            Parcel::Warm(id) if self.slots.by_id(id).is_some() => {
+                self.with(id.slot, |driver| driver.warmed());
+            }
             Parcel::Command(command) => self.obey(command),
             // The connection is gone: its sink or source is dropped here.
-            Parcel::Sink(..) | Parcel::Source(..) | Parcel::Wake(_) => {}
+            Parcel::Sink(..) | Parcel::Source(..) | Parcel::Wake(_) | Parcel::Warm(_) => {}
         }
     }
 

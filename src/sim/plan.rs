@@ -86,6 +86,8 @@ struct Ask {
     lossy: bool,
     /// A half-close may cut the reply.
     endless: bool,
+    /// It says itself that it is the client's last.
+    says_last: bool,
 }
 
 impl Plan {
@@ -113,7 +115,7 @@ impl Plan {
             if index + 1 >= style.requests_max && ask.expected.closes == Closes::No {
                 ask.expected.closes = Closes::Yes;
             }
-            let closes = ask.expected.closes;
+            let (closes, says_last) = (ask.expected.closes, ask.says_last);
             plan.lenient |= ask.lossy;
             // A cut may come as a reset, which eats what was not read yet.
             plan.lenient |= pipelined && matches!(ask.expected.wanted, Wanted::Cut(_));
@@ -131,6 +133,8 @@ impl Plan {
             if closes != Closes::No && (slow || !rng.once_in(3)) {
                 break;
             }
+            // What it sends against its own word may meet a closed socket.
+            plan.lenient |= says_last;
         }
         let all = plan.expected.len();
         if rng.once_in(6) {
@@ -246,6 +250,7 @@ impl Ask {
             },
             lossy: false,
             endless: false,
+            says_last: !keep,
         };
         ask.expect(&program, &content, old, chunked, expects);
         if last && rng.once_in(8) && !ask.body.is_empty() {
@@ -367,7 +372,15 @@ impl Ask {
             may_be_refused: false,
             interim: (0, 0),
         };
-        Ask { head, body: Vec::new(), waits: false, expected, lossy: false, endless: false }
+        Ask {
+            head,
+            body: Vec::new(),
+            waits: false,
+            expected,
+            lossy: false,
+            endless: false,
+            says_last: false,
+        }
     }
 
     fn maybe_closes(&mut self) {

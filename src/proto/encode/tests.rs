@@ -209,3 +209,16 @@ fn any_media_type_fits() {
     let head = written(&response, Content::Length(1), Persistence::Assumed);
     assert!(head.contains(&format!("\r\nContent-Type: {long}\r\nContent-Length: 1\r\n\r\n")));
 }
+
+/// All digits of short numbers, and where a short number becomes a long one.
+#[test]
+fn content_lengths() {
+    for n in (0..10_100).chain([99_999, 100_000, u64::from(u32::MAX), u64::MAX]) {
+        let mut out = b"before".to_vec();
+        length(n, true, &mut out);
+        assert_eq!(text(out), format!("beforeContent-Length: {n}\r\n\r\n"));
+        let mut out = Vec::new();
+        length(n, false, &mut out);
+        assert_eq!(text(out), format!("Content-Length: {n}\r\n"));
+    }
+}

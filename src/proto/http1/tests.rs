@@ -5,6 +5,7 @@ use crate::http::{Body, Source};
 
 mod endings;
 mod random;
+mod whole;
 
 /// A connection with everything that its owner has.
 struct Peer {

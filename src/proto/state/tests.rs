@@ -239,3 +239,25 @@ fn joint_rules_are_at_their_fixed_point_in_every_reachable_state() {
         assert_eq!(state(&text).joint().filter(|_| text != "Closed/Closed"), None, "{text}");
     }
 }
+
+#[test]
+fn one_stride_is_the_steps_of_a_whole_reply() {
+    let mut taken = 0;
+    for from in all_states() {
+        let mut at_once = from;
+        if !at_once.take_whole() {
+            assert_eq!(at_once, from, "nothing happens");
+            continue;
+        }
+        taken += 1;
+        let content = [Step::RespondBody, Step::Frame, Step::Finish, Step::NextCycle];
+        for steps in [&content[..], &[Step::Respond, Step::NextCycle]] {
+            let mut at = from;
+            for step in steps {
+                at.take(*step).unwrap();
+            }
+            assert_eq!(at, at_once, "{from} {steps:?}");
+        }
+    }
+    assert_eq!(taken, 1);
+}

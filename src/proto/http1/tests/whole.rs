@@ -1,0 +1,152 @@
+//! The shortest way out is the long way, in one call: byte by byte, field by
+//! field, wherever a connection can be.
+
+use super::*;
+use crate::http::{ContentType, FileSpan, Method};
+use std::sync::Arc;
+
+const READS: [Read; 4] = [Read::Head, Read::Body, Read::Done, Read::Closed];
+const WRITES: [Write; 5] = [Write::Idle, Write::Owed, Write::Body, Write::Done, Write::Closed];
+const MAX: usize = 4096;
+
+/// Where a connection can be, and more: every combination of what is asked of.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    state: State,
+    asked: Asked,
+    waits: bool,
+    /// The last response's.
+    encoder: Encoder,
+}
+
+fn places() -> Vec<Place> {
+    let mut places = Vec::new();
+    let states = READS.into_iter().flat_map(|read| {
+        let states = WRITES.into_iter().map(move |write| State { read, write, keep: true });
+        states.flat_map(|state| [state, State { keep: false, ..state }])
+    });
+    for state in states {
+        for method in [Method::GET, Method::POST, Method::HEAD, Method::CONNECT] {
+            for version in [Version::Http10, Version::Http11] {
+                let mut request = Request::new(method.clone(), "/");
+                request.version = version;
+                for (upgrade, waits) in [(false, false), (true, false), (false, true)] {
+                    let asked = Asked::of(&request, upgrade);
+                    let encoder = Encoder::Chunked { begun: true };
+                    places.push(Place { state, asked, waits, encoder });
+                }
+            }
+        }
+    }
+    places
+}
+
+impl Place {
+    fn http(self) -> Http1 {
+        let Place { state, asked, waits, encoder } = self;
+        Http1 { state, asked, waits, encoder, discard_left: 7, ..Http1::new() }
+    }
+}
+
+/// All that a connection remembers but the encoder, which is set by each
+/// response before it is asked.
+fn remembered(http: &Http1) -> String {
+    let Http1 { decoder, encoder: _, head, discard_left, state, asked, waits, ending } = http;
+    format!("{decoder:?} {head:?} {discard_left} {state} {asked:?} {waits} {ending:?}")
+}
+
+fn responses() -> Vec<Response> {
+    let codes = [100, 101, 200, 201, 204, 205, 206, 299, 304, 404, 426, 500, 999];
+    let mut all: Vec<Response> = codes
+        .into_iter()
+        .flat_map(|code| {
+            let status = Status::new(code).unwrap();
+            let full = Response::new(status).body(Body::Static(b"hello"));
+            let typed = Response::new(status).text("hello").header("X-A", "1");
+            [Response::new(status), full, Response::new(status).html(""), typed]
+        })
+        .collect();
+    for len in [0, 1, 9, 10, 99, 100, 999, 1000, MAX - 1, MAX, MAX + 1] {
+        all.push(Response::default().text("x".repeat(len)));
+        all.push(Response::default().body(Body::Shared(Arc::from(vec![b'x'; len]))));
+    }
+    for field in ["Server", "Date", "Upgrade", "Vary"] {
+        all.push(text().header(field, "x"));
+        all.push(text().content(ContentType::JSON, Body::Static(b"{}")).header(field, "x"));
+    }
+    let mut closing = text();
+    closing.close();
+    let file = Arc::new(std::fs::File::open("/dev/null").unwrap());
+    all.push(Response::default().body(Body::File(FileSpan { file, offset: 0, len: 3 })));
+    all.extend([closing, stream(None), stream(Some(5)), switch(Status::OK)]);
+    all.push(switch(Status::SWITCHING_PROTOCOLS).header("Upgrade", "x"));
+    all
+}
+
+/// The long way.
+fn by_steps(http: &mut Http1, response: &Response, preamble: &Preamble) -> (Vec<u8>, Cycle) {
+    let mut out = Vec::new();
+    let content = response.body_ref().bytes().unwrap();
+    match http.respond(response, preamble, &mut out) {
+        Framed::Nothing => {}
+        framed => {
+            assert_eq!(framed, Framed::Length(content.len() as u64), "{response:?}");
+            assert!(http.frame(content.len(), &mut out));
+            out.extend_from_slice(content);
+            assert!(http.finish(&mut out));
+        }
+    }
+    (out, http.next_cycle())
+}
+
+#[test]
+fn one_call_is_all_the_steps() {
+    let responses = responses();
+    let mut preamble = Preamble::new(Some("test"));
+    preamble.refresh(784_111_777);
+    let mut ordinary = Vec::new();
+    for place in places() {
+        let mut whole = 0;
+        for response in &responses {
+            let what = format!("{place:?} {response:?}");
+            let (mut http, mut out) = (place.http(), Vec::new());
+            if !http.respond_whole(response, MAX, &preamble, &mut out) {
+                assert_eq!(format!("{http:?}"), format!("{:?}", place.http()), "{what}");
+                assert!(out.is_empty(), "{what}");
+                continue;
+            }
+            whole += 1;
+            let mut other = place.http();
+            let (bytes, cycle) = by_steps(&mut other, response, &preamble);
+            assert_eq!(out.escape_ascii().to_string(), bytes.escape_ascii().to_string(), "{what}");
+            assert_eq!(cycle, Cycle::Next, "{what}");
+            assert_eq!(remembered(&http), remembered(&other), "{what}");
+        }
+        if whole > 0 {
+            assert!(whole > responses.len() / 2, "{place:?}: {whole} only");
+            ordinary.push(place);
+        }
+    }
+    // GET or POST, each with or without the offer of another protocol.
+    assert_eq!(ordinary.len(), 4, "{ordinary:?}");
+}
+
+#[test]
+fn it_is_taken_where_nearly_every_request_is() {
+    for input in [GET, POST_5, POST_CHUNKED, UPGRADE] {
+        let mut peer = Peer::sent(input);
+        let take =
+            |peer: &mut Peer| peer.http.respond_whole(&text(), MAX, &peer.preamble, &mut peer.out);
+        if input.starts_with("POST") {
+            assert!(!take(&mut peer), "{input:?}: the content is still to come");
+            peer.send(if input == POST_5 { "12345" } else { "0\r\n\r\n" });
+            while peer.event() != Event::End {}
+        }
+        assert!(take(&mut peer), "{input:?}");
+        assert_eq!(peer.out(), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+        assert!(!take(&mut peer), "{input:?}: there is no request");
+        peer.send(HEAD);
+        assert_eq!(peer.event(), Event::Head);
+        assert!(!take(&mut peer), "HEAD has no content");
+    }
+}

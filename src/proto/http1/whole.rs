@@ -1,0 +1,54 @@
+//! The shortest way out: a small reply to a request that is complete.
+//!
+//! Nearly every reply takes the same five calls (`respond`, `frame`, the
+//! content, `finish`, `next_cycle`), each of which asks again what the one
+//! before knew. Where none of the answers can be another, they are one call
+//! with one look at each thing. It decides nothing of its own: a test compares
+//! it with the five calls, byte by byte and field by field, wherever a
+//! connection can be.
+
+use super::{Asked, Head, Http1, Preamble};
+use crate::http::Response;
+use crate::proto::encode;
+
+impl Http1 {
+    /// Writes a whole reply and goes on to the next request, if the content is
+    /// in memory, at most `max` bytes, and nothing about the connection, the
+    /// request or the response is out of the ordinary. `false`: nothing was
+    /// done; go step by step, beginning with [`respond`](Http1::respond).
+    ///
+    /// ```
+    /// use onepoll::http::{Request, Response};
+    /// use onepoll::proto::{Http1, Preamble};
+    /// use onepoll::Limits;
+    ///
+    /// let (limits, preamble) = (Limits::default(), Preamble::new(None));
+    /// let (mut http, mut request, mut out) = (Http1::new(), Request::default(), Vec::new());
+    /// http.receive(&limits, b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", &mut request)?;
+    /// assert!(http.respond_whole(&Response::default().text("Hello"), 4096, &preamble, &mut out));
+    /// assert!(out.ends_with(b"Content-Length: 5\r\n\r\nHello"));
+    /// # Ok::<(), onepoll::proto::Fault>(())
+    /// ```
+    #[inline]
+    pub fn respond_whole(
+        &mut self,
+        response: &Response,
+        max: usize,
+        preamble: &Preamble,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(content) = response.body_ref().bytes() else { return false };
+        let ordinary = content.len() <= max
+            && self.asked.is_plain(response.status())
+            && !response.closes()
+            && !self.waits;
+        if !ordinary || !self.state.take_whole() {
+            return false;
+        }
+        encode::whole(response, content, preamble, out);
+        // The encoder is as it was: the next response sets it before its first use.
+        self.head = Head::default();
+        self.asked = Asked::default();
+        true
+    }
+}
