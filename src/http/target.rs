@@ -162,8 +162,11 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// The path with needless percent-encoding undone: unreserved characters
 /// decoded, the digits of other triplets in upper case (RFC 3986 section 6.2.2).
-/// `None` if that changes nothing. Dot segments stay as they are, and so does a
-/// `%` that is no triplet.
+/// `None` if that changes nothing. Dot segments stay as they are.
+///
+/// What comes out is final: it has no more to undo. Therefore a path with a `%`
+/// that is no triplet, which no request can have, is left alone: in `/%%341`
+/// a second look would find the `%41` that the first has made.
 ///
 /// ```
 /// use onepoll::http::target::normalise;
@@ -172,22 +175,22 @@ fn hex(digit: u8) -> Option<u8> {
 /// ```
 pub fn normalise(path: &str) -> Option<String> {
     let mut at = memchr::memchr(b'%', path.as_bytes())?;
+    if !are_triplets(path.as_bytes()) {
+        return None;
+    }
     let mut out = String::with_capacity(path.len());
     let mut done = 0; // copied up to here
-    while let Some(next) = path.as_bytes().get(at..) {
-        if let Some(byte) = triplet(next) {
-            // Both ends of a triplet are ASCII, so these are character borders.
-            out.push_str(path.get(done..at).unwrap_or(""));
-            if is(byte, UNRESERVED) {
-                out.push(char::from(byte));
-            } else {
-                push_triplet(&mut out, byte);
-            }
-            done = at + 3;
+    while let Some(byte) = path.as_bytes().get(at..).and_then(triplet) {
+        // Both ends of a triplet are ASCII, so these are character borders.
+        out.push_str(path.get(done..at).unwrap_or(""));
+        if is(byte, UNRESERVED) {
+            out.push(char::from(byte));
+        } else {
+            push_triplet(&mut out, byte);
         }
-        let from = done.max(at + 1);
-        match path.as_bytes().get(from..).and_then(|rest| memchr::memchr(b'%', rest)) {
-            Some(found) => at = from + found,
+        done = at + 3;
+        match path.as_bytes().get(done..).and_then(|rest| memchr::memchr(b'%', rest)) {
+            Some(found) => at = done + found,
             None => break,
         }
     }

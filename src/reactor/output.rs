@@ -101,6 +101,7 @@ impl Output {
             self.queued += len;
             self.pushed += len as u64;
             self.queue.push_back(Piece::Owned(bytes, from));
+            self.queue.rotate_right(usize::from(mutant!("replies-swapped")));
         }
     }
 

@@ -100,6 +100,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
         if self.connection.http.expects_continue() {
             self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
+            if mutant!("continue-twice") {
+                self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
+            }
         }
         let exchange = Some(exchange);
         let receiving = Receiving { exchange, into, taken: 0, max, complete: nothing };
@@ -220,7 +223,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// A source has something.
     pub(crate) fn woken(mut self) -> Verdict {
         if let Phase::Reply(replying) = &mut self.active.phase {
-            replying.next = Next::Room;
+            replying.next = if mutant!("wake-ignored") { replying.next } else { Next::Room };
         }
         self.drive()
     }
