@@ -96,9 +96,8 @@ pub struct Limits {
     pub chunk_ext_max: usize,
     /// The trailer section: 8 KiB, then 431.
     pub trailers_max: usize,
-    /// Meant for content that a route buffers: 1 MiB. **It has no effect yet**:
-    /// an application's own limit is [`App::body_max`](crate::App::body_max), with
-    /// the same default.
+    /// Content that a route buffers: 1 MiB, then 413. An application, a scope or
+    /// a route that says otherwise is right: [`App::body_max`](crate::App::body_max).
     pub body_max: u64,
     /// Content that nobody asked for and that is read and thrown away, to keep
     /// the connection: 64 KiB, framing included. What says that it is longer, or

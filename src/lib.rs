@@ -83,6 +83,10 @@
 //! no TLS, HTTP/2 or compression.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+#[cfg_attr(onepoll_mutants, doc(hidden))]
+pub mod mutants;
+
 pub mod app;
 mod config;
 pub mod disk;

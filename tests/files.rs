@@ -112,3 +112,42 @@ fn what_is_no_folder_is_told_at_the_start() {
     assert_eq!(told(&missing), format!("{}: no such folder", missing.display()));
     assert_eq!(told(&file), format!("{}: not a folder", file.display()));
 }
+
+/// Some file systems can't say whether a part of a file is in memory. A helper
+/// reads it then, and what was read is sent without asking again.
+#[test]
+fn a_large_file_arrives_from_any_file_system() {
+    use std::io::{Read, Write};
+    for parent in ["/dev/shm", "/tmp", "/sys/kernel"] {
+        let (path, _folder) = match parent {
+            "/sys/kernel" => (PathBuf::from("/sys/kernel/btf"), None),
+            _ => {
+                let path = PathBuf::from(parent).join(format!("onepoll-{}", std::process::id()));
+                if fs::create_dir_all(&path).is_err() {
+                    println!("skipped: no {parent} to write to");
+                    continue;
+                }
+                fs::write(path.join("vmlinux"), vec![7; 3 << 20]).unwrap();
+                (path.clone(), Some(Folder(path)))
+            }
+        };
+        let Ok(content) = fs::read(path.join("vmlinux")) else {
+            println!("skipped: no large file below {parent}");
+            continue;
+        };
+        let server = onepoll::Server::bind("127.0.0.1:0").unwrap();
+        let server = server.spawn(move || {
+            let mut app = App::new();
+            app.get("/{*path}", Files::new(&path).unwrap().handler());
+            app
+        });
+        let server = server.unwrap();
+        let mut client = std::net::TcpStream::connect(server.local_addr()).unwrap();
+        client.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        let request = b"GET /vmlinux HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        client.write_all(request).unwrap();
+        let mut reply = Vec::new();
+        client.read_to_end(&mut reply).unwrap();
+        assert!(reply.ends_with(&content), "{parent}: {} bytes", reply.len());
+    }
+}

@@ -50,3 +50,28 @@ fn a_seed_repeats_itself() {
         assert_eq!(first, second, "seed {seed}");
     }
 }
+
+/// Each planted bug is found by some seed.
+#[test]
+#[cfg_attr(not(onepoll_mutants), ignore = "needs RUSTFLAGS='--cfg onepoll_mutants'")]
+fn mutants_are_found() {
+    #[cfg(onepoll_mutants)]
+    {
+        /// Seeds in which a bug must show.
+        const TRIES: u64 = 3_000;
+        let mut survivors = Vec::new();
+        for name in onepoll::mutants::ALL {
+            onepoll::mutants::plant(name);
+            let found = (0..TRIES).find_map(|seed| Simulation::run(seed).err());
+            onepoll::mutants::plant("");
+            match found {
+                Some(failure) => {
+                    let what = failure.what.lines().next().unwrap_or_default().to_owned();
+                    println!("{name}: {} seeds; {what}", failure.seed + 1);
+                }
+                None => survivors.push(name),
+            }
+        }
+        assert!(survivors.is_empty(), "not found in {TRIES} seeds: {survivors:?}");
+    }
+}

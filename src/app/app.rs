@@ -32,6 +32,7 @@ pub struct App {
     problem: Option<String>,
     /// Whether there is no middleware at all.
     pub(super) bare: bool,
+    body_max: u64,
 }
 
 /// A part of the app with middleware and defaults of its own.
@@ -84,8 +85,8 @@ pub(super) struct Fallback {
     entry: u32,
 }
 
-/// Content that a route buffers unless it, its scope or the app says
-/// otherwise, in bytes. Enough for forms and JSON; as `Limits::body_max`.
+/// Content that a route buffers if nobody says otherwise, in bytes, until a
+/// server brings its own `Limits::body_max`, whose default this is.
 const BODY_MAX: u64 = 1 << 20;
 
 impl Default for App {
@@ -106,6 +107,7 @@ impl App {
             connect: None,
             problem: None,
             bare: true,
+            body_max: BODY_MAX,
         }
     }
 
@@ -417,8 +419,14 @@ impl App {
             scope.chain = parent.map(|parent| parent.chain.clone()).unwrap_or_default();
             scope.chain.extend(scope.wraps.iter().cloned());
             scope.page = scope.errors.clone().or_else(|| parent?.page.clone());
-            scope.max = scope.body_max.or(parent.map(|parent| parent.max)).unwrap_or(BODY_MAX);
+            scope.max = scope.body_max.or(parent.map(|parent| parent.max)).unwrap_or(self.body_max);
         }
+    }
+
+    /// What a route takes if neither it nor a scope around it says otherwise.
+    pub(super) fn default_body_max(&mut self, bytes: u64) {
+        self.body_max = bytes;
+        self.derive();
     }
 }
 

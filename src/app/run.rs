@@ -11,6 +11,7 @@ use super::handler::{BodyMode, Entry};
 use super::middleware::{After, Done, Flow, Middleware};
 use super::pages;
 use super::reply::{Kind, Reply, Then};
+use crate::config::Config;
 use crate::error::Error;
 use crate::http::{Exchange, Intake, Job, Method, Now, Outcome, Response, Service, Status, Step};
 use crate::route::Lookup;
@@ -54,7 +55,8 @@ pub(super) enum Next {
 }
 
 impl Service for App {
-    fn prepare(&mut self) -> Result<(), Error> {
+    fn prepare(&mut self, config: &Config) -> Result<(), Error> {
+        self.default_body_max(config.limits.body_max);
         self.check()
     }
 

@@ -36,8 +36,8 @@ pub(super) fn helpers(text: &str) -> Result<(usize, usize), String> {
     let (min, max) = text.split_once("..").unwrap_or((text, text));
     let min: usize = min.trim().parse().map_err(|_| wrong())?;
     let max: usize = max.trim().parse().map_err(|_| wrong())?;
-    if min == 0 || min > max || max > 1024 {
-        return Err("expected 1 to 1024 threads, MIN not above MAX".to_owned());
+    if max == 0 || min > max || max > 1024 {
+        return Err("expected 0..1 to 1024 threads, MIN not above MAX".to_owned());
     }
     Ok((min, max))
 }

@@ -25,23 +25,33 @@ const TOP: u64 = each(0x80);
 /// How many bytes of a token `rest` begins with (RFC 9110 section 5.6.2).
 #[inline(always)]
 pub(crate) fn token(rest: &[u8]) -> usize {
-    bytes(rest, TOKEN)
+    rest.len() - behind_token(rest).len()
+}
+
+/// What is behind that token.
+#[inline(always)]
+pub(crate) fn behind_token(rest: &[u8]) -> &[u8] {
+    behind(rest, TOKEN)
 }
 
 /// How many unreserved bytes `rest` begins with: nearly all hosts are such.
 #[inline(always)]
 pub(crate) fn unreserved(rest: &[u8]) -> usize {
-    bytes(rest, UNRESERVED)
+    rest.len() - behind(rest, UNRESERVED).len()
 }
 
 /// How many bytes of a request target `rest` begins with, up to the first `?`
 /// or `%` (RFC 9112 section 3.2).
-#[inline(always)]
+#[inline(never)] // the registers are its own
 pub(crate) fn target(rest: &[u8]) -> usize {
-    // Most targets are short: a run would be wasted on them.
-    let Some((lanes, mut left)) = rest.split_first_chunk::<8>() else { return bytes(rest, PLAIN) };
-    if let Some(first) = first_outside(lanes, PLAIN) {
-        return first;
+    let mut left = rest;
+    // Many are short: a run would be wasted on them.
+    if let Some((short, tail)) = left.split_first_chunk::<16>() {
+        if let Some(first) = first_special(short) {
+            let left = left.get(first..).unwrap_or(&[]);
+            return rest.len() - behind(left, PLAIN).len();
+        }
+        left = tail;
     }
     while let Some((run, tail)) = left.split_first_chunk::<RUN>() {
         // One more makes 0x7f the least of all signed bytes, and 0x80 to 0xfe
@@ -55,7 +65,14 @@ pub(crate) fn target(rest: &[u8]) -> usize {
         }
         left = tail;
     }
-    rest.len() - left.len() + bytes(left, PLAIN)
+    while let Some((lanes, tail)) = left.split_first_chunk::<8>() {
+        if let Some(first) = first_special(lanes) {
+            left = left.get(first..).unwrap_or(&[]);
+            break;
+        }
+        left = tail;
+    }
+    rest.len() - behind(left, PLAIN).len()
 }
 
 /// How many bytes of a field value `rest` begins with (RFC 9110 section 5.5), or
@@ -63,56 +80,81 @@ pub(crate) fn target(rest: &[u8]) -> usize {
 /// 0xff).
 #[inline(always)]
 pub(crate) fn value(rest: &[u8]) -> usize {
+    rest.len() - behind_value(rest).len()
+}
+
+/// What is behind that value.
+#[inline(never)] // the registers are its own
+pub(crate) fn behind_value(rest: &[u8]) -> &[u8] {
     let mut left = rest;
+    if let Some((short, tail)) = left.split_first_chunk::<16>() {
+        if let Some(first) = first_control(short) {
+            return left.get(first..).unwrap_or(&[]);
+        }
+        left = tail;
+    }
     while let Some((run, tail)) = left.split_first_chunk::<RUN>() {
         // As above. Says yes to 0x80 and up as well, which the words correct.
-        if run.iter().fold(false, |any, b| any | (b.wrapping_add(1) as i8 <= b' ' as i8)) {
-            for (i, lanes) in run.as_chunks::<8>().0.iter().enumerate() {
-                if let Some(first) = first_control(lanes) {
-                    return rest.len() - left.len() + 8 * i + first;
-                }
-            }
+        if run.iter().fold(false, |any, b| any | (b.wrapping_add(1) as i8 <= b' ' as i8))
+            && let Some(first) = first_control(run)
+        {
+            return left.get(first..).unwrap_or(&[]);
         }
         left = tail;
     }
     while let Some((lanes, tail)) = left.split_first_chunk::<8>() {
         if let Some(first) = first_control(lanes) {
-            return rest.len() - left.len() + first;
+            return left.get(first..).unwrap_or(&[]);
         }
         left = tail;
     }
-    let last = left.iter().position(|&b| !is(b, VALUE));
-    rest.len() - left.len() + last.unwrap_or(left.len())
+    behind(left, VALUE)
 }
 
-/// The first lane below SP or equal to DEL.
+/// The first lane below SP or equal to DEL, of one or more words.
 #[inline(always)]
-fn first_control(lanes: &[u8; 8]) -> Option<usize> {
-    let word = u64::from_le_bytes(*lanes);
-    let control = word.wrapping_sub(each(b' '));
-    let delete = word.wrapping_add(each(1)); // 0x7f + 1 has its top bit set
-    let stops = (control | delete) & !word & TOP;
-    (stops != 0).then(|| (stops.trailing_zeros() / 8) as usize)
+fn first_control<const N: usize>(lanes: &[u8; N]) -> Option<usize> {
+    for (i, lanes) in lanes.as_chunks::<8>().0.iter().enumerate() {
+        let word = u64::from_le_bytes(*lanes);
+        let delete = word.wrapping_add(each(1)); // 0x7f + 1 has its top bit set
+        let stops = (word.wrapping_sub(each(b' ')) | delete) & TOP;
+        // From 0x80 up they have it anyway, and are rare.
+        if stops != 0 && stops & !word != 0 {
+            return Some(8 * i + ((stops & !word).trailing_zeros() / 8) as usize);
+        }
+    }
+    None
 }
 
-/// How many bytes of a class `rest` begins with, by table.
+/// The first lane that no target holds, or is one of `! " # $ % & ' ?`: what can
+/// be told from the rest of a target by few comparisons.
 #[inline(always)]
-fn bytes(rest: &[u8], class: u8) -> usize {
+fn first_special<const N: usize>(lanes: &[u8; N]) -> Option<usize> {
+    for (i, lanes) in lanes.as_chunks::<8>().0.iter().enumerate() {
+        let word = u64::from_le_bytes(*lanes);
+        let question = (word ^ each(b'?')).wrapping_sub(each(1));
+        let (low, delete) = (word.wrapping_sub(each(b'(')), word.wrapping_add(each(1)));
+        let stops = (low | delete | question | word) & TOP;
+        if stops != 0 {
+            return Some(8 * i + (stops.trailing_zeros() / 8) as usize);
+        }
+    }
+    None
+}
+
+/// What is behind the bytes of a class that `rest` begins with, by table.
+#[inline(always)]
+fn behind(rest: &[u8], class: u8) -> &[u8] {
     let mut left = rest;
     // Eight at a time only so that the length is compared once for them.
     while let Some((lanes, tail)) = left.split_first_chunk::<8>() {
-        if let Some(first) = first_outside(lanes, class) {
-            return rest.len() - left.len() + first;
+        if let Some(first) = lanes.iter().position(|&b| !is(b, class)) {
+            return left.get(first..).unwrap_or(&[]);
         }
         left = tail;
     }
     let last = left.iter().position(|&b| !is(b, class));
-    rest.len() - left.len() + last.unwrap_or(left.len())
-}
-
-#[inline(always)]
-fn first_outside(lanes: &[u8; 8], class: u8) -> Option<usize> {
-    lanes.iter().position(|&b| !is(b, class))
+    left.get(last.unwrap_or(left.len())..).unwrap_or(&[])
 }
 
 /// The same byte in each lane.

@@ -1,5 +1,6 @@
 //! The seam between engine and application.
 
+use crate::config::Config;
 use crate::error::Error;
 
 use super::{Exchange, Now, Sink, Status};
@@ -35,7 +36,8 @@ pub trait Service {
     ///
     /// # Errors
     /// What keeps the server from starting.
-    fn prepare(&mut self) -> Result<(), Error> {
+    fn prepare(&mut self, config: &Config) -> Result<(), Error> {
+        let _ = config;
         Ok(())
     }
 

@@ -94,23 +94,32 @@ impl Notes {
         Ok(())
     }
 
-    /// Whether [`line`](Notes::line) may have a use for this name: cheap, and
-    /// says no to most.
+    /// Whether a name may be `Host` or one that [`line`](Notes::line) looks for:
+    /// cheap, and says no to nearly all others.
     #[inline(always)]
     pub(super) fn concerns(name: &[u8]) -> bool {
-        const LENGTHS: u32 = 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 17;
-        // The letters c, e, t and u, in either case.
-        const FIRST: u32 =
-            1 << (b'c' & 31) | 1 << (b'e' & 31) | 1 << (b't' & 31) | 1 << (b'u' & 31);
-        name.len() < 32
-            && LENGTHS >> name.len() & 1 == 1
-            && name.first().is_some_and(|b| FIRST >> (b & 31) & 1 == 1)
+        name.first().is_some_and(|b| INITIALS.get(name.len()) == Some(&(b | 0x20)))
     }
 
     /// Looks at one field line, its value trimmed. `length` is the declared
     /// content length so far.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn line(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        version: Version,
+        length: &mut Option<u64>,
+    ) -> Result<(), Fault> {
+        if is(name, b"connection") && is(value, b"keep-alive") {
+            self.set(Notes::KEEP); // what most browsers and proxies say
+            return Ok(());
+        }
+        self.any_line(name, value, version, length)
+    }
+
+    #[inline(never)]
+    fn any_line(
         &mut self,
         name: &[u8],
         value: &[u8],
@@ -153,15 +162,7 @@ impl Notes {
     }
 
     /// RFC 9110 section 7.6.1: a list of options, in any case.
-    #[inline(always)]
     fn connection(&mut self, value: &[u8]) {
-        if is(value, b"keep-alive") {
-            return self.set(Notes::KEEP); // nearly always just this
-        }
-        self.connection_list(value);
-    }
-
-    fn connection_list(&mut self, value: &[u8]) {
         for member in members(value) {
             if is(member, b"keep-alive") {
                 self.set(Notes::KEEP);
@@ -249,6 +250,18 @@ impl Notes {
         Ok(Length::Chunked)
     }
 }
+
+/// The first letter of the one name of each length that matters here.
+static INITIALS: [u8; 32] = {
+    let mut initials = [0; 32];
+    initials["host".len()] = b'h';
+    initials["expect".len()] = b'e';
+    initials["upgrade".len()] = b'u';
+    initials["connection".len()] = b'c';
+    initials["content-length".len()] = b'c';
+    initials["transfer-encoding".len()] = b't';
+    initials
+};
 
 /// RFC 9112 section 6.3, rule 3: allowed to a careful gateway, but smuggling in
 /// nearly every case.

@@ -1,5 +1,10 @@
 //! The incremental head parser: request line and field lines (RFC 9112 s2 to s5).
 //!
+//! Nearly every head lies whole in the input and has nothing unusual: [`whole`]
+//! takes it in one go, or gives up without a trace. For all others, and to say
+//! what is wrong, there is the resumable machine, told of from here on: so a
+//! byte is looked at twice at most, however the input is cut.
+//!
 //! One pass over the bytes. [`Head`] is the place where that pass stopped when
 //! the input ended; the next call, with more input, goes on there. What is
 //! known so far lies in the request: method, version, spans, and the index of
@@ -23,6 +28,7 @@
 //! them has been read in two ways by two servers in a row.
 
 mod request_line;
+mod whole;
 
 use super::fault::Fault;
 use super::framing::{Framing, Notes};
@@ -97,6 +103,24 @@ impl Head {
     /// The first [`Fault`] in the order of the bytes. The connection can't be
     /// parsed any further.
     pub fn parse(
+        &mut self,
+        limits: &Limits,
+        input: &[u8],
+        request: &mut Request,
+    ) -> Result<Option<(usize, Framing)>, Fault> {
+        if self.stage == Stage::Blank
+            && self.blank == 0
+            && let Some(done) = whole::read(limits, input, request)
+        {
+            self.blank_lines = 0;
+            return Ok(Some(done));
+        }
+        self.resume(limits, input, request)
+    }
+
+    /// The same, for a head of any kind, begun or not.
+    #[inline(never)]
+    fn resume(
         &mut self,
         limits: &Limits,
         input: &[u8],

@@ -99,7 +99,9 @@ impl Buffers {
     #[inline]
     pub(crate) fn keep(&mut self, mut exchange: Box<Exchange>) {
         if self.exchanges.len() < KEPT {
-            exchange.recycle();
+            if !mutant!("exchange-not-recycled") {
+                exchange.recycle();
+            }
             self.exchanges.push(exchange);
         }
     }

@@ -72,11 +72,15 @@ impl<K> Connection<K> {
         let Some(active) = active else {
             return self.idle_deadline(config, draining);
         };
-        let write = (!active.output.is_empty())
-            .then(|| Deadline::At(active.pace.since + config.write_timeout, Why::Write));
         let work = |otherwise| match config.work_timeout {
             Some(time) => Deadline::At(active.begun + time, Why::Work),
             None => otherwise,
+        };
+        let write = match active.output.is_empty() {
+            true => None,
+            // The client waits for us, not we for the client.
+            false if active.output.is_warming() => Some(work(Deadline::None(NoDeadline::Helper))),
+            false => Some(Deadline::At(active.pace.since + config.write_timeout, Why::Write)),
         };
         match &active.phase {
             Phase::Head(_) => write.unwrap_or_else(|| {

@@ -184,7 +184,9 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 true
             }
             Ok(Flushed::Full) => {
-                self.connection.bits.clear(Bits::WRITABLE);
+                if !mutant!("writable-kept") {
+                    self.connection.bits.clear(Bits::WRITABLE);
+                }
                 self.settle_replies();
                 written > before
             }
@@ -258,11 +260,14 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             shared.buffers.give_back_idle(active);
         } else if connection.life == Life::Open {
             let footprint = active.footprint();
+            let footprint = if mutant!("footprint-unsettled") { active.lent } else { footprint };
             shared.buffers.settle(&mut active.lent, footprint);
             active.keep_pace(now);
             connection.active = Some(active);
         } else {
-            shared.buffers.settle(&mut active.lent, 0);
+            shared
+                .buffers
+                .settle(&mut active.lent, if mutant!("buffer-not-returned") { 1 } else { 0 });
             if active.takeover.is_some() {
                 connection.active = Some(active);
             } else {
@@ -279,7 +284,7 @@ impl Active {
     /// Begins a new window of progress when what is waited for has changed.
     fn keep_pace(&mut self, now: Tick) {
         let (why, bytes) = self.paced();
-        if self.pace.why != why {
+        if self.pace.why != why && !mutant!("pace-never-renewed") {
             self.pace = Pace { why, since: now, bytes };
         }
     }

@@ -37,6 +37,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             || (farewell == Farewell::Close
                 && !bits.has(Bits::READABLE)
                 && self.active.input.is_empty());
+        let drained = drained || mutant!("linger-skipped");
         if drained || matches!(farewell, Farewell::AtOnce | Farewell::Switch) {
             self.connection.life = Life::Dead;
         } else if self.connection.socket.shutdown_write().is_ok() {
@@ -78,6 +79,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             return;
         }
         while let Some(reply) = self.active.unsettled.pop_front() {
+            if mutant!("unsettled-not-drained") {
+                break;
+            }
             let written = self.active.output.written.clamp(reply.from, reply.to);
             let bytes = written - reply.from;
             self.finished(reply.exchange, End::Cut, bytes, reply.begun);

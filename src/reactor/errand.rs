@@ -72,7 +72,7 @@ impl Errand {
             }
             Work::Warm(span) => {
                 warm(&span);
-                Parcel::Wake(from)
+                Parcel::Warm(from)
             }
         });
     }

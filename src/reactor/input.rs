@@ -11,6 +11,9 @@ use std::io;
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// Uses buffered bytes, else reads once; whether anything moved.
     pub(crate) fn take_input(&mut self) -> bool {
+        if mutant!("end-before-input") && self.connection.bits.has(Bits::HALF_CLOSED) {
+            return self.end_of_input();
+        }
         if self.holds_news() {
             return self.feed_buffered();
         }
@@ -46,7 +49,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 true
             }
             Ok(count) => {
-                let drained = count < room && !self.connection.bits.has(Bits::HALF_CLOSED);
+                let drained = (count < room && !self.connection.bits.has(Bits::HALF_CLOSED))
+                    || mutant!("read-bit-cleared");
                 if drained && !self.connection.socket.holds_input() {
                     // Less than there was room for: nothing is left, and more
                     // will be announced. This saves the read that would only
@@ -78,6 +82,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     fn read_failed(&mut self, error: &io::Error) -> bool {
         match error.kind() {
+            io::ErrorKind::WouldBlock if mutant!("read-bit-kept") => {}
             io::ErrorKind::WouldBlock => self.connection.bits.clear(Bits::READABLE),
             io::ErrorKind::Interrupted => {}
             _ => {

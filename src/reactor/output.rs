@@ -36,6 +36,21 @@ pub(crate) struct Output {
     /// Bytes ever given to this connection, and bytes that the socket took.
     pub(crate) pushed: u64,
     pub(crate) written: u64,
+    /// What is known of the file at the front.
+    warmth: Warmth,
+}
+
+/// Whether the next bytes of the file at the front are in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Warmth {
+    /// The system has to be asked.
+    #[default]
+    Unknown,
+    /// A helper is reading them.
+    Warming,
+    /// A helper has read so many: they are sent without asking again, because
+    /// there are file systems that never say yes.
+    Warm(u64),
 }
 
 /// A part of the output; what is written is taken off its front.
@@ -86,6 +101,7 @@ impl Output {
             self.queued += len;
             self.pushed += len as u64;
             self.queue.push_back(Piece::Owned(bytes, from));
+            self.queue.rotate_right(usize::from(mutant!("replies-swapped")));
         }
     }
 
@@ -167,8 +183,10 @@ impl Output {
                 Piece::File(span) => {
                     let len = span.len.min(*budget as u64);
                     let slice = FileSpan { len, ..span.clone() };
-                    if !resident(&slice) {
-                        return Ok(Flushed::Cold);
+                    match self.warmth {
+                        Warmth::Warming => return Ok(Flushed::Cold),
+                        Warmth::Unknown if !resident(&slice) => return Ok(Flushed::Cold),
+                        Warmth::Unknown | Warmth::Warm(_) => {}
                     }
                     retry(|| match socket.send_file(&span.file, span.offset, len as usize) {
                         // Shorter than it was: what was promised can't be kept.
@@ -222,6 +240,11 @@ impl Output {
                 Piece::File(span) => {
                     span.offset += step;
                     span.len -= step;
+                    if let Warmth::Warm(left) = self.warmth {
+                        let left = left.saturating_sub(step);
+                        let warm = left > 0 && span.len > 0;
+                        self.warmth = if warm { Warmth::Warm(left) } else { Warmth::Unknown };
+                    }
                 }
             }
             if step == left {
@@ -231,6 +254,28 @@ impl Output {
         }
     }
 
+    /// A helper is bringing the next part of the file at the front into memory.
+    pub(crate) fn is_warming(&self) -> bool {
+        self.warmth == Warmth::Warming
+    }
+
+    /// The part of a file that a helper is to bring into memory, unless one is
+    /// at it already.
+    pub(crate) fn begin_warming(&mut self) -> Option<FileSpan> {
+        if self.is_warming() {
+            return None;
+        }
+        let span = self.next_file()?;
+        self.warmth = Warmth::Warming;
+        Some(span)
+    }
+
+    /// The helper is done.
+    pub(crate) fn warmed(&mut self) {
+        let len = self.next_file().map_or(0, |span| span.len);
+        self.warmth = if len > 0 { Warmth::Warm(len) } else { Warmth::Unknown };
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
@@ -238,6 +283,7 @@ impl Output {
             self.queue = VecDeque::new();
         }
         self.queued = 0;
+        self.warmth = Warmth::Unknown;
     }
 
     /// Counts anew, for another connection.
@@ -248,7 +294,7 @@ impl Output {
     }
 
     /// The part of a file that is to be sent next, cut to a slice.
-    pub(crate) fn next_file(&self) -> Option<FileSpan> {
+    fn next_file(&self) -> Option<FileSpan> {
         match self.queue.front()? {
             Piece::File(span) => Some(FileSpan { len: span.len.min(SLICE as u64), ..span.clone() }),
             _ => None,

@@ -1,6 +1,7 @@
 //! The service's answers, carried out.
 
 use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, sink_failed, stamp};
+use super::deadline::Why;
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
@@ -99,6 +100,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
         if self.connection.http.expects_continue() {
             self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
+            if mutant!("continue-twice") {
+                self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
+            }
         }
         let exchange = Some(exchange);
         let receiving = Receiving { exchange, into, taken: 0, max, complete: nothing };
@@ -216,20 +220,25 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.drive()
     }
 
-    /// A source has something, or a file's next part is in memory.
+    /// A source has something.
     pub(crate) fn woken(mut self) -> Verdict {
         if let Phase::Reply(replying) = &mut self.active.phase {
-            replying.next = Next::Room;
-        }
-        if self.active.output.next_file().is_some() {
-            self.connection.bits.set(Bits::WRITABLE);
+            replying.next = if mutant!("wake-ignored") { replying.next } else { Next::Room };
         }
         self.drive()
     }
 
-    /// Has the next part of a file brought into memory; a wake follows.
+    /// The next part of a file is in memory.
+    pub(crate) fn warmed(mut self) -> Verdict {
+        self.active.output.warmed();
+        self.active.pace.why = Why::Work; // the time it took is not the client's
+        self.connection.bits.set(Bits::WRITABLE);
+        self.drive()
+    }
+
+    /// Has the next part of a file brought into memory.
     pub(crate) fn warm(&mut self) {
-        if let Some(span) = self.active.output.next_file()
+        if let Some(span) = self.active.output.begin_warming()
             && self.errand(Work::Warm(span)).is_err()
         {
             self.die(); // only when the pool is gone

@@ -245,7 +245,8 @@ impl<S: Service, W: World> Reactor<S, W> {
     #[inline]
     fn drive(&mut self, slot: u32) {
         self.with(slot, |driver| {
-            driver.connection.bits.clear(Bits::QUEUED);
+            let queued = if mutant!("queued-kept") { Bits::NONE } else { Bits::QUEUED };
+            driver.connection.bits.clear(queued);
             driver.drive()
         });
     }
@@ -269,6 +270,8 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.slots.idle_push(slot);
         }
         match verdict.deadline {
+            Deadline::At(..)
+                if mutant!("refile-forgotten") && self.wheel.filed_at(slot).is_some() => {}
             Deadline::At(at, why) => {
                 self.wheel.ensure(slot, at, matches!(why, Why::Sleep | Why::Pull));
             }
@@ -306,9 +309,12 @@ impl<S: Service, W: World> Reactor<S, W> {
             Parcel::Wake(id) if self.slots.by_id(id).is_some() => {
                 self.with(id.slot, |driver| driver.woken());
             }
+            Parcel::Warm(id) if self.slots.by_id(id).is_some() => {
+                self.with(id.slot, |driver| driver.warmed());
+            }
             Parcel::Command(command) => self.obey(command),
             // The connection is gone: its sink or source is dropped here.
-            Parcel::Sink(..) | Parcel::Source(..) | Parcel::Wake(_) => {}
+            Parcel::Sink(..) | Parcel::Source(..) | Parcel::Wake(_) | Parcel::Warm(_) => {}
         }
     }
 
@@ -365,14 +371,19 @@ impl<S: Service, W: World> Reactor<S, W> {
         self.shared.stats.open.set(self.slots.len() as u64);
     }
 
-    /// The invariants between turns: every occupied slot is on the run queue,
-    /// has an armed deadline no later than its true one, or a named reason to
-    /// have none.
+    /// The invariants between turns: the account of buffers is right, and every
+    /// occupied slot is on the run queue, has an armed deadline no later than its
+    /// true one, or a named reason to have none.
     #[cfg(any(debug_assertions, test))]
     pub(crate) fn check(&self) {
+        let mut lent = 0;
         for (slot, connection) in self.slots.iter() {
             assert!(connection.life != Life::Dead, "slot {slot} is dead and not reaped");
             let active = connection.active.as_deref();
+            if let Some(active) = active {
+                assert_eq!(active.lent, active.footprint(), "slot {slot}: the account is wrong");
+                lent += active.lent;
+            }
             let config = &self.shared.config;
             if let Deadline::At(at, why) = connection.deadline(active, config, self.shared.draining)
             {
@@ -387,6 +398,7 @@ impl<S: Service, W: World> Reactor<S, W> {
                 );
             }
         }
+        assert_eq!(lent, self.shared.buffers.lent(), "the account of buffers");
     }
 }
 

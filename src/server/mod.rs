@@ -127,7 +127,7 @@ impl Server {
     pub fn start<S: Service>(self, mut service: S) -> Result<Running<S>, Error> {
         let Server { listeners, mut config } = self;
         config.check()?;
-        service.prepare()?;
+        service.prepare(&config)?;
         config.connections_max = config.connections_max.min(descriptors_for_clients());
         let pool = Pool::new(Settings {
             min: config.helpers_min,

@@ -252,7 +252,7 @@ impl Ask {
             endless: false,
             says_last: !keep,
         };
-        ask.expect(&program, &content, old, chunked, expects);
+        ask.foresee(&program, &content, old, chunked, expects);
         if last && rng.once_in(8) && !ask.body.is_empty() {
             ask.spoil(rng, &program, chunked);
         }
@@ -260,7 +260,7 @@ impl Ask {
     }
 
     /// What the program makes of this content.
-    fn expect(
+    fn foresee(
         &mut self,
         program: &Program,
         content: &[u8],

@@ -87,3 +87,70 @@ fn any_bytes_give_the_same_however_they_are_cut() {
     }
     assert!((1_000..15_000).contains(&heads), "the generator makes good and bad: {heads}");
 }
+
+/// One of these; the first, which is as it should be, more often than the rest.
+fn pick(random: &mut Random, from: &[&'static str]) -> &'static str {
+    match random.below(20) {
+        0 => from[random.below(from.len())],
+        _ => from[0],
+    }
+}
+
+/// A head as clients send them, or with one or two things about it that are not.
+fn likely(random: &mut Random) -> Vec<u8> {
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS"];
+    const TARGETS: [&str; 7] =
+        ["/", "/a/b", "/%41", "/plaintext/and/more/to/it", "/a?b=c&d='e!'", "/x/?%41?", "/a~/$&("];
+    const VALUES: [&str; 7] =
+        ["h", "h:80", "5", "close", "keep-alive", "100-continue", "text/html; and so on for a run"];
+    let mut input = String::new();
+    input += METHODS[random.below(7)];
+    input += pick(random, &[" ", "  ", "X ", "\t"]);
+    input += TARGETS[random.below(7)];
+    input += pick(random, &["", "*", "%4", "#a", "?", "/a-longer-path-in-several-words?a"]);
+    input += pick(random, &[" HTTP/1.1\r\n", " HTTP/1.0\r\n", " \r\n", " HTTP/1.1\n"]);
+    input += pick(random, &["hoST: h\r\n", "", "Host: a:b\r\n", "Host: [::1]:1\r\n"]);
+    for _ in 0..random.below(5) {
+        let others = ["Accept", "Host", "Connection", "Content-Length", "Expect", "", "X(", "é"];
+        let name = if random.below(3) == 0 { "Connection" } else { pick(random, &others) };
+        input += name;
+        input += pick(random, &[": ", ":", ":  ", ":\t", " :", ""]);
+        input += VALUES[random.below(7)];
+        input += pick(random, &["", " ", "\t", ", more, and longer than a run is", "é", "\x7f"]);
+        input += pick(random, &["\r\n", "\n", "\r", "\r\n "]);
+    }
+    input += "\r\n";
+    let mut input = input.into_bytes();
+    if random.below(4) == 0 {
+        let at = random.below(input.len());
+        input[at] = random.below(256) as u8;
+    }
+    input
+}
+
+#[test]
+fn the_short_way_and_the_long_way_agree() {
+    let mut random = Random(0xfedc_ba98_7654_3210);
+    let small = Limits { head_max: 90, target_max: 12, headers_max: 2, ..Limits::default() };
+    let large = Limits::default();
+    let (mut short, mut faults) = (0, 0);
+    let mut used = Request::default();
+    for _ in 0..60_000 {
+        let input = likely(&mut random);
+        let limits = if random.below(4) == 0 { &small } else { &large };
+        let mut request = Request::default();
+        let long = Head::default().resume(limits, &input, &mut request);
+        faults += usize::from(long.is_err());
+        // With what the last head left in it.
+        let Some((len, framing)) = whole::read(limits, &input, &mut used) else { continue };
+        short += 1;
+        let Ok(Some((wanted, same))) = long else {
+            panic!("{long:?} {}", input.escape_ascii());
+        };
+        let wanted = summary(wanted, same, &request);
+        assert_eq!(summary(len, framing, &used), wanted, "{}", input.escape_ascii());
+        assert_eq!(used.headers.bytes, request.headers.bytes);
+        assert_eq!(used.headers.fields, request.headers.fields);
+    }
+    assert!(short > 10_000 && faults > 10_000, "the generator makes both: {short}, {faults}");
+}
