@@ -8,7 +8,7 @@
 //! so the figures say little; the ratios are for seeing a change.
 
 use onepoll::http::{Body, ContentType, Request, Response};
-use onepoll::{App, Server};
+use onepoll::{App, Config, Server};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -19,7 +19,9 @@ const ROUNDS: usize = 21;
 const ROUND: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::bind("127.0.0.1:0")?.spawn(|| {
+    // A connection is to last as long as the bench does.
+    let config = Config { requests_per_connection: u32::MAX, ..Config::default() };
+    let server = Server::bind("127.0.0.1:0")?.config(config).spawn(|| {
         let mut app = App::new();
         app.get("/plaintext", |_: &mut Request| {
             Response::default().content(ContentType::TEXT, Body::Static(CONTENT))
