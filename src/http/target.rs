@@ -163,7 +163,8 @@ fn hex(digit: u8) -> Option<u8> {
 /// The path with needless percent-encoding undone: unreserved characters
 /// decoded, the digits of other triplets in upper case (RFC 3986 section 6.2.2).
 /// `None` if that changes nothing. Dot segments stay as they are, and so does a
-/// `%` that is no triplet.
+/// path with a `%` that is no triplet: what is decoded behind it could make it
+/// one, to be decoded again.
 ///
 /// ```
 /// use onepoll::http::target::normalise;
@@ -172,6 +173,9 @@ fn hex(digit: u8) -> Option<u8> {
 /// ```
 pub fn normalise(path: &str) -> Option<String> {
     let mut at = memchr::memchr(b'%', path.as_bytes())?;
+    if !are_triplets(path.as_bytes()) {
+        return None;
+    }
     let mut out = String::with_capacity(path.len());
     let mut done = 0; // copied up to here
     while let Some(next) = path.as_bytes().get(at..) {

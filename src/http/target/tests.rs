@@ -7,14 +7,12 @@ fn normalise_decodes_what_needs_no_encoding() {
         ("/a%2fb%c3%a4", "/a%2Fb%C3%A4"),
         ("/%2541", "/%2541"),
         ("/%25%34%31", "/%2541"),
-        ("/%zz%41%", "/%zzA%"),
-        ("/%4%41", "/%4A"),
         ("/ü%61ü", "/üaü"),
     ] {
         assert_eq!(normalise(path).as_deref().unwrap_or(path), wanted, "{path}");
-        assert_eq!(normalise(wanted).filter(|_| !path.contains("%zz") && path != "/%4%41"), None);
+        assert_eq!(normalise(wanted), None);
     }
-    for same in ["", "/", "/abc", "/%2F", "/%C3%A4", "/100%", "/%G1"] {
+    for same in ["", "/", "/abc", "/%2F", "/%C3%A4", "/100%", "/%G1", "/%zz%41%", "/%4%41"] {
         assert_eq!(normalise(same), None, "{same}");
     }
 }
