@@ -72,6 +72,10 @@ pub(crate) struct Active {
     pub(crate) received: u64,
     /// Whether the request that is answered was read to its end.
     pub(crate) whole: bool,
+    /// Whether the client itself said that this request is its last.
+    pub(crate) last: bool,
+    /// Bytes of the exchange that a helper has.
+    pub(crate) away: usize,
     /// Who gets the socket once the output is flushed.
     pub(crate) takeover: Option<Takeover>,
     /// Bytes for which the buffer account is charged.
@@ -222,6 +226,8 @@ impl Active {
             pace: Pace { why: Why::Idle, since: now, bytes: 0 },
             received: 0,
             whole: false,
+            last: false,
+            away: 0,
             takeover: None,
             lent: 0,
         }
@@ -241,22 +247,36 @@ impl Active {
     #[inline]
     pub(crate) fn wants_input(&self) -> bool {
         match &self.phase {
-            Phase::Head(_) => !self.output.is_full(),
+            Phase::Head(_) => !self.output.is_full() && self.unsettled.len() < UNSETTLED_MAX,
             Phase::Receive(receiving) => receiving.has_room(),
             Phase::Discard(_) => true,
             _ => false,
         }
     }
 
+    /// Since when the request at hand has been worked on: its content may have
+    /// taken the client long before that.
+    pub(crate) fn work_since(&self) -> Tick {
+        self.begun.max(self.pace.since)
+    }
+
     /// Bytes of memory that this connection ties up.
     pub(crate) fn footprint(&self) -> usize {
         let phase = match &self.phase {
             Phase::Receive(receiving) => receiving.footprint(),
+            Phase::Away(_) => self.away,
+            Phase::Sleep(exchange, _) => exchange.request.footprint(),
+            Phase::Reply(replying) => replying.exchange.request.footprint(),
             _ => 0,
         };
-        self.input.capacity() + self.output.bytes() + phase
+        let unsettled: usize = self.unsettled.iter().map(|u| u.exchange.request.footprint()).sum();
+        self.input.capacity() + self.output.bytes() + phase + unsettled
     }
 }
+
+/// Replies that are not wholly taken, beyond which no further request is read:
+/// each may keep a head of `head_max` bytes.
+const UNSETTLED_MAX: usize = 64;
 
 /// A chunk handed to a blocking sink or filled by a blocking source, in bytes.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -264,7 +284,7 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 impl Receiving {
     /// Whether another read's bytes can be kept: with a blocking sink one
     /// chunk is with the helper and one is filling.
-    fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         match &self.into {
             _ if self.complete => false,
             Destination::Blocking { sink: None, chunk } => chunk.len() < CHUNK,
@@ -274,10 +294,11 @@ impl Receiving {
 
     fn footprint(&self) -> usize {
         let chunk = match &self.into {
-            Destination::Blocking { chunk, .. } => chunk.capacity(),
+            Destination::Blocking { sink: Some(_), chunk } => chunk.capacity(),
+            Destination::Blocking { sink: None, chunk } => chunk.capacity() + CHUNK,
             _ => 0,
         };
-        chunk + self.exchange.as_ref().map_or(0, |e| e.request.body.capacity())
+        chunk + self.exchange.as_ref().map_or(0, |e| e.request.footprint())
     }
 }
 
@@ -303,7 +324,7 @@ impl Receiving {
                 }
             }
             Destination::Inline(sink) => {
-                if let Err(error) = sink.write(piece) {
+                if let Err(error) = super::errand::caught(|| sink.write(piece)) {
                     return Took::Failed(sink_failed(&error));
                 }
             }

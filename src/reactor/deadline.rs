@@ -75,7 +75,7 @@ impl<K> Connection<K> {
         let write = (!active.output.is_empty())
             .then(|| Deadline::At(active.pace.since + config.write_timeout, Why::Write));
         let work = |otherwise| match config.work_timeout {
-            Some(time) => Deadline::At(active.begun + time, Why::Work),
+            Some(time) => Deadline::At(active.work_since() + time, Why::Work),
             None => otherwise,
         };
         match &active.phase {
@@ -86,7 +86,8 @@ impl<K> Connection<K> {
                     Deadline::At(active.begun + config.head_timeout, Why::Head)
                 }
             }),
-            Phase::Receive(receiving) if receiving.complete => {
+            // Where there is no room, a helper is at work on what there was.
+            Phase::Receive(receiving) if receiving.complete || !receiving.has_room() => {
                 work(Deadline::None(NoDeadline::Helper))
             }
             Phase::Receive(_) | Phase::Discard(_) => {
@@ -94,8 +95,8 @@ impl<K> Connection<K> {
             }
             Phase::Away(_) => work(Deadline::None(NoDeadline::Helper)),
             Phase::Sleep(_, until) => match config.work_timeout {
-                Some(time) if active.begun + time < *until => {
-                    Deadline::At(active.begun + time, Why::Work)
+                Some(time) if active.work_since() + time < *until => {
+                    Deadline::At(active.work_since() + time, Why::Work)
                 }
                 _ => Deadline::At(*until, Why::Sleep),
             },

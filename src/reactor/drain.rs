@@ -1,6 +1,7 @@
 //! Leaving: no new clients, the old ones finish, and the loop ends.
 
 use super::clock::Tick;
+use super::connection::Life;
 use super::drive::Driver;
 use super::inbox::Command;
 use super::turn::Reactor;
@@ -9,6 +10,10 @@ use crate::http::Service;
 
 /// Connections whose deadlines are moved per turn when draining begins.
 const SWEEP_PER_TURN: u32 = 1024;
+
+/// Rounds of accepting when draining begins: more than the kernel's queues hold.
+/// Whoever comes on and on does not hold the loop.
+const ACCEPT_ROUNDS: u32 = 256;
 
 /// How far the loop's end has come.
 #[derive(Debug, Default)]
@@ -55,7 +60,10 @@ impl<S: Service, W: World> Reactor<S, W> {
         for listener in 0..self.world.listeners() {
             self.accepting.note(listener as u32);
         }
-        while self.accepting.is_able() {
+        for _ in 0..ACCEPT_ROUNDS {
+            if !self.accepting.is_able() {
+                break;
+            }
             self.accept();
         }
         self.shared.draining = true;
@@ -73,7 +81,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         if let Some((from, last)) = self.leaving.sweep {
             let to = last.min(from + SWEEP_PER_TURN);
             for slot in from..=to {
-                self.with(slot, |driver| driver.drive());
+                self.with(slot, |driver| driver.told());
             }
             self.leaving.sweep = (to < last).then_some((to + 1, last));
         }
@@ -100,6 +108,15 @@ impl<S: Service, W: World> Reactor<S, W> {
 }
 
 impl<S: Service, W: World> Driver<'_, S, W> {
+    /// Idle for however long: the time in which a request may still be on its
+    /// way begins now.
+    fn told(self) -> super::drive::Verdict {
+        if self.connection.life == Life::Open {
+            self.connection.since = self.shared.tick;
+        }
+        self.drive()
+    }
+
     fn cut_off(mut self) -> super::drive::Verdict {
         self.die();
         self.drive()

@@ -102,7 +102,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
 
     /// Goes on as far as possible.
     pub(crate) fn drive(mut self) -> Verdict {
-        if self.connection.bits.has(Bits::GONE) && self.connection.life != Life::Dead {
+        if self.connection.bits.has(Bits::GONE) && self.connection.life == Life::Open {
             log::debug!("{}: the peer is gone", self.connection.peer);
             self.die();
         }
@@ -110,7 +110,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             Life::Open => self.rounds(),
             Life::Linger(_) => {
                 self.linger();
-                self.connection.bits.has(Bits::READABLE)
+                self.linger_on()
             }
             Life::Dead => false,
         };
@@ -163,6 +163,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         shared.stats.bytes_out.add(written - before);
         match flushed {
             Ok(Flushed::All) => {
+                self.connection.since = self.shared.tick; // if it is idle, from now on
                 self.settle_replies();
                 self.say_farewell();
                 true
@@ -178,6 +179,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             }
             Ok(Flushed::Cold) => {
                 self.connection.bits.clear(Bits::WRITABLE);
+                self.settle_replies();
                 self.warm();
                 false
             }
@@ -264,7 +266,7 @@ impl Active {
             return (Why::Write, self.output.written);
         }
         match &self.phase {
-            Phase::Receive(receiving) if !receiving.complete => (Why::Body, self.received),
+            Phase::Receive(receiving) if receiving.has_room() => (Why::Body, self.received),
             Phase::Discard(_) => (Why::Body, self.received),
             _ => (Why::Work, 0),
         }

@@ -69,7 +69,7 @@ impl Errand {
             }
             Work::Warm(span) => {
                 warm(&span);
-                Parcel::Wake(from)
+                Parcel::Warm(from)
             }
         });
     }

@@ -25,8 +25,10 @@ pub(crate) enum Parcel {
     Sink(ConnectionId, Box<dyn Sink>, Vec<u8>, io::Result<()>),
     /// A source that has filled a chunk.
     Source(ConnectionId, Box<dyn Source>, Vec<u8>, io::Result<Pull>),
-    /// Drive that connection: its source has something, or its file is warm.
+    /// Drive that connection: its source has something.
     Wake(ConnectionId),
+    /// A part of a file was brought into memory for that connection.
+    Warm(ConnectionId),
     /// For the loop itself.
     Command(Command),
 }
@@ -93,6 +95,7 @@ impl fmt::Debug for Parcel {
             Parcel::Sink(id, ..) => write!(f, "Sink({id:?})"),
             Parcel::Source(id, ..) => write!(f, "Source({id:?})"),
             Parcel::Wake(id) => write!(f, "Wake({id:?})"),
+            Parcel::Warm(id) => write!(f, "Warm({id:?})"),
             Parcel::Command(command) => write!(f, "{command:?}"),
         }
     }

@@ -25,7 +25,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     fn read(&mut self) -> bool {
         if !self.shared.buffers.may_read() {
-            self.shared.buffers.wait(self.id.slot);
+            if !self.connection.bits.has(Bits::WAITING) {
+                self.connection.bits.set(Bits::WAITING);
+                self.shared.buffers.wait(self.id.slot);
+            }
             return false;
         }
         let mut scratch = std::mem::take(&mut self.shared.scratch);
@@ -73,6 +76,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// Bytes straight from the socket: used where they lie if none are kept.
     fn accept_bytes(&mut self, bytes: &[u8]) {
         if self.active.input.is_empty() {
+            if let Phase::Head(_) = self.active.phase {
+                self.active.begun = self.shared.tick;
+            }
             let used = self.feed(bytes);
             self.active.input.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
         } else {
@@ -216,7 +222,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     self.active.input.extend_from_slice(bytes);
                     self.connection.bits.clear(Bits::STARVED);
                 }
-                Ok(_) => self.connection.bits.clear(Bits::READABLE),
+                // Not to be had: `must_watch` says no before.
+                Ok(_) => self.die(),
                 Err(error) => {
                     self.read_failed(&error);
                 }

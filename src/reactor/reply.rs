@@ -130,7 +130,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Cycle::Discard | Cycle::Wait => self.active.phase = Phase::Discard(spare),
             Cycle::Linger => {
                 self.shared.buffers.keep(spare);
-                self.end(if self.active.whole { Farewell::Close } else { Farewell::Linger });
+                // One that wanted to go on may have sent more already.
+                let done = self.active.whole && self.active.last;
+                self.end(if done { Farewell::Close } else { Farewell::Linger });
             }
             Cycle::Close => {
                 self.shared.buffers.keep(spare);
@@ -187,7 +189,12 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     pub(crate) fn must_watch(&self) -> bool {
         let bits = self.connection.bits;
         let endless = matches!(&self.active.phase, Phase::Reply(replying) if replying.endless);
+        let waits = matches!(&self.active.phase, Phase::Reply(replying)
+            if replying.next != Next::Room && !matches!(replying.pulling, Pulling::Away));
+        let room = self.active.input.len() < self.shared.scratch.len();
         endless
+            && waits
+            && room
             && (bits.has(Bits::EOF) || (bits.has(Bits::HALF_CLOSED) && bits.has(Bits::READABLE)))
     }
 

@@ -1,10 +1,12 @@
 //! The service's answers, carried out.
 
-use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, sink_failed, stamp};
+use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, Took};
+use super::connection::{sink_failed, stamp};
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
 use crate::http::{Exchange, Intake, Job, Pull, Service, Sink, Source, Status, Step};
+use crate::proto::Read;
 use std::io;
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     #[inline]
     pub(crate) fn begin(&mut self) {
         let Phase::Head(mut exchange) = std::mem::take(&mut self.active.phase) else { return };
+        self.active.last = !self.connection.http.keeps();
         self.connection.requests += 1;
         self.connection.bits.set(Bits::TOUCHED);
         self.requests_left -= 1;
@@ -89,18 +92,23 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             exchange.failed = Some(Status::CONTENT_TOO_LARGE);
             return Some(exchange);
         }
-        let nothing = !exchange.request.has_body();
-        if nothing && matches!(into, Destination::Buffer) {
+        // There is none, or a route has taken it before its handler was called.
+        let here = self.connection.http.read_state() == Read::Done;
+        if here && matches!(into, Destination::Buffer) {
             return Some(exchange);
         }
         if self.connection.http.expects_continue() {
             self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
         }
+        let taken = if here { exchange.request.take_body() } else { Vec::new() };
         let exchange = Some(exchange);
-        let receiving = Receiving { exchange, into, taken: 0, max, complete: nothing };
+        let mut receiving = Receiving { exchange, into, taken: 0, max, complete: false };
+        let took = if taken.is_empty() { Took::More } else { receiving.take(&taken) };
         self.active.phase = Phase::Receive(Box::new(receiving));
-        if nothing {
-            self.content_complete(); // a sink is finished even so
+        match took {
+            Took::Failed(status) => self.intake_failed(status),
+            Took::More if here => self.content_complete(), // a sink is finished even so
+            Took::More => {}
         }
         None
     }
@@ -109,6 +117,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// the queue is full.
     fn offload(&mut self, exchange: Box<Exchange>, job: Job) -> Option<Box<Exchange>> {
         let gone = Arc::clone(&exchange.gone);
+        self.active.away = exchange.request.footprint();
         match self.errand(Work::Job(exchange, job)) {
             Ok(()) => {
                 self.active.phase = Phase::Away(gone);
@@ -157,6 +166,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         } else if complete {
             let Some(sink) = sink.take() else { return };
             let Some(exchange) = receiving.exchange.take() else { return };
+            self.active.away = exchange.request.footprint();
             self.active.phase = Phase::Away(Arc::clone(&exchange.gone));
             Work::Finish(sink, exchange)
         } else {
@@ -212,20 +222,24 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.drive()
     }
 
-    /// A source has something, or a file's next part is in memory.
+    /// A source has something.
     pub(crate) fn woken(mut self) -> Verdict {
         if let Phase::Reply(replying) = &mut self.active.phase {
             replying.next = Next::Room;
         }
-        if self.active.output.next_file().is_some() {
-            self.connection.bits.set(Bits::WRITABLE);
-        }
+        self.drive()
+    }
+
+    /// A file's next part is in memory, or as near to it as it can be had.
+    pub(crate) fn warmed(mut self) -> Verdict {
+        self.active.output.warmed();
+        self.connection.bits.set(Bits::WRITABLE);
         self.drive()
     }
 
     /// Has the next part of a file brought into memory; a wake follows.
     pub(crate) fn warm(&mut self) {
-        if let Some(span) = self.active.output.next_file()
+        if let Some(span) = self.active.output.begin_warming()
             && self.errand(Work::Warm(span)).is_err()
         {
             self.die(); // only when the pool is gone
