@@ -259,6 +259,12 @@ impl Request {
         }
     }
 
+    /// Bytes of memory that it holds, about.
+    pub(crate) fn footprint(&self) -> usize {
+        let headers = |h: &Headers| h.bytes.capacity() + h.fields.capacity() * size_of::<Field>();
+        headers(&self.headers) + headers(&self.trailers) + self.body.capacity()
+    }
+
     /// What a router needs, borrowed apart: it reads the path and fills the params.
     #[inline]
     pub(crate) fn route_parts(&mut self) -> (&Method, &[u8], &mut Params) {

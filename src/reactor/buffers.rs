@@ -6,7 +6,7 @@
 //! is used up nothing more is read until some come back, whatever clients do.
 
 use super::clock::Tick;
-use super::connection::{Active, Phase};
+use super::connection::{Active, Pace, Phase};
 use super::deadline::Why;
 use super::inbox::Inbox;
 use crate::http::{Exchange, Home};
@@ -52,6 +52,8 @@ impl Buffers {
         match self.actives.pop() {
             Some(mut active) => {
                 active.begun = now;
+                // Whoever had it before had another window.
+                active.pace = Pace { why: Why::Idle, since: now, bytes: 0 };
                 active
             }
             None => {
@@ -119,11 +121,10 @@ impl Buffers {
         self.lent < self.input_max
     }
 
-    /// Puts a slot at the end of those that wait for memory.
+    /// Puts a slot, which is not among them, at the end of those that wait for
+    /// memory.
     pub(crate) fn wait(&mut self, slot: u32) {
-        if !self.waiting.contains(&slot) {
-            self.waiting.push_back(slot);
-        }
+        self.waiting.push_back(slot);
     }
 
     /// The next slot that waited, if there is memory again.

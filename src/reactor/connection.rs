@@ -74,6 +74,8 @@ pub(crate) struct Active {
     /// whether it was read to its end: nothing more is on its way then.
     pub(crate) last: bool,
     pub(crate) whole: bool,
+    /// Bytes of the exchange that a helper has.
+    pub(crate) away: usize,
     /// Who gets the socket once the output is flushed.
     pub(crate) takeover: Option<Takeover>,
     /// Bytes for which the buffer account is charged.
@@ -225,6 +227,7 @@ impl Active {
             received: 0,
             last: false,
             whole: false,
+            away: 0,
             takeover: None,
             lent: 0,
         }
@@ -244,22 +247,36 @@ impl Active {
     #[inline]
     pub(crate) fn wants_input(&self) -> bool {
         match &self.phase {
-            Phase::Head(_) => !self.output.is_full(),
+            Phase::Head(_) => !self.output.is_full() && self.unsettled.len() < UNSETTLED_MAX,
             Phase::Receive(receiving) => receiving.has_room(),
             Phase::Discard(_) => true,
             _ => false,
         }
     }
 
+    /// Since when the request at hand has been worked on: its content may have
+    /// taken the client long before that.
+    pub(crate) fn work_since(&self) -> Tick {
+        self.begun.max(self.pace.since)
+    }
+
     /// Bytes of memory that this connection ties up.
     pub(crate) fn footprint(&self) -> usize {
         let phase = match &self.phase {
             Phase::Receive(receiving) => receiving.footprint(),
+            Phase::Away(_) => self.away,
+            Phase::Sleep(exchange, _) => exchange.request.footprint(),
+            Phase::Reply(replying) => replying.exchange.request.footprint(),
             _ => 0,
         };
-        self.input.capacity() + self.output.bytes() + phase
+        let unsettled: usize = self.unsettled.iter().map(|u| u.exchange.request.footprint()).sum();
+        self.input.capacity() + self.output.bytes() + phase + unsettled
     }
 }
+
+/// Replies that are not wholly taken, beyond which no further request is read:
+/// each may keep a head of `head_max` bytes.
+const UNSETTLED_MAX: usize = 64;
 
 /// A chunk handed to a blocking sink or filled by a blocking source, in bytes.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -277,10 +294,11 @@ impl Receiving {
 
     fn footprint(&self) -> usize {
         let chunk = match &self.into {
-            Destination::Blocking { chunk, .. } => chunk.capacity(),
+            Destination::Blocking { sink: Some(_), chunk } => chunk.capacity(),
+            Destination::Blocking { sink: None, chunk } => chunk.capacity() + CHUNK,
             _ => 0,
         };
-        chunk + self.exchange.as_ref().map_or(0, |e| e.request.body.capacity())
+        chunk + self.exchange.as_ref().map_or(0, |e| e.request.footprint())
     }
 }
 

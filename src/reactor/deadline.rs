@@ -73,13 +73,13 @@ impl<K> Connection<K> {
             return self.idle_deadline(config, draining);
         };
         let work = |otherwise| match config.work_timeout {
-            Some(time) => Deadline::At(active.begun + time, Why::Work),
+            Some(time) => Deadline::At(active.work_since() + time, Why::Work),
             None => otherwise,
         };
         let write = match active.output.is_empty() {
             true => None,
             // The client waits for us, not we for the client.
-            false if active.output.is_warming() => Some(work(Deadline::None(NoDeadline::Helper))),
+            false if active.output.is_cold() => Some(work(Deadline::None(NoDeadline::Helper))),
             false => Some(Deadline::At(active.pace.since + config.write_timeout, Why::Write)),
         };
         match &active.phase {
@@ -99,8 +99,8 @@ impl<K> Connection<K> {
             }
             Phase::Away(_) => work(Deadline::None(NoDeadline::Helper)),
             Phase::Sleep(_, until) => match config.work_timeout {
-                Some(time) if active.begun + time < *until => {
-                    Deadline::At(active.begun + time, Why::Work)
+                Some(time) if active.work_since() + time < *until => {
+                    Deadline::At(active.work_since() + time, Why::Work)
                 }
                 _ => Deadline::At(*until, Why::Sleep),
             },

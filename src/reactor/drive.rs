@@ -118,7 +118,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             Life::Open => self.rounds(),
             Life::Linger(_) => {
                 self.linger();
-                self.connection.bits.has(Bits::READABLE)
+                self.linger_on()
             }
             Life::Dead => false,
         };
@@ -196,6 +196,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             }
             Ok(Flushed::Cold) => {
                 self.connection.bits.clear(Bits::WRITABLE);
+                self.settle_replies();
                 self.warm();
                 false
             }

@@ -73,6 +73,17 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
     }
 
+    /// Whether a lingering connection could read on. With both directions over
+    /// it has read its last: closed with input unread, the kernel would throw
+    /// away what the client has not taken yet.
+    pub(crate) fn linger_on(&mut self) -> bool {
+        let bits = self.connection.bits;
+        if bits.has(Bits::GONE) && !bits.has(Bits::READABLE) {
+            self.connection.life = Life::Dead;
+        }
+        bits.has(Bits::READABLE)
+    }
+
     /// The connection is lost: everything under way ends, cut or abandoned.
     pub(crate) fn die(&mut self) {
         if self.connection.life == Life::Dead {
@@ -167,6 +178,17 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 return;
             }
             Why::Pull => return, // `drive` pulls
+            // The poll says that there is room once there is much of it; a slow
+            // reader's progress is seen by trying.
+            Why::Write if !self.active.output.is_cold() => {
+                self.connection.bits.set(Bits::WRITABLE);
+                self.flush();
+                if self.active.output.is_empty() || self.progressed(self.shared.config.write_rate) {
+                    return;
+                }
+                log::info!("{peer}: cut: the client takes too little");
+                self.die();
+            }
             Why::Write if self.progressed(self.shared.config.write_rate) => return,
             Why::Write => {
                 log::info!("{peer}: cut: the client takes too little");

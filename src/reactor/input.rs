@@ -36,7 +36,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     fn read(&mut self) -> bool {
         if !self.shared.buffers.may_read() {
-            self.shared.buffers.wait(self.id.slot);
+            if !self.connection.bits.has(Bits::WAITING) {
+                self.connection.bits.set(Bits::WAITING);
+                self.shared.buffers.wait(self.id.slot);
+            }
             return false;
         }
         let mut scratch = std::mem::take(&mut self.shared.scratch);
@@ -96,6 +99,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// Bytes straight from the socket: used where they lie if none are kept.
     fn accept_bytes(&mut self, bytes: &[u8]) {
         if self.active.input.is_empty() {
+            if let Phase::Head(_) = self.active.phase {
+                self.active.begun = self.shared.tick;
+            }
             let used = self.feed(bytes);
             self.active.input.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
         } else {

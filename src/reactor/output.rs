@@ -21,6 +21,9 @@ pub(crate) const LOW: usize = 64 * 1024;
 pub(crate) const HIGH: usize = 256 * 1024;
 /// The same in pieces: a file's part counts no bytes here.
 const PIECES_MAX: usize = 64;
+/// The same in files: each ties up a descriptor, of which all clients together
+/// have few.
+const FILES_MAX: usize = 2;
 /// Pieces per `writev`: enough for a batch of replies, small on the stack.
 const VECTOR: usize = 16;
 /// Bytes given to one connection before the others have a turn: a socket filled
@@ -33,22 +36,24 @@ pub(crate) struct Output {
     queue: VecDeque<Piece>,
     /// Bytes in memory in the queue.
     queued: usize,
+    /// Parts of files in the queue, each with an open file.
+    files: usize,
+    /// Whether the file at the front can be read without waiting.
+    front: Front,
     /// Bytes ever given to this connection, and bytes that the socket took.
     pub(crate) pushed: u64,
     pub(crate) written: u64,
-    /// What is known of the file at the front.
-    warmth: Warmth,
 }
 
-/// Whether the next bytes of the file at the front are in memory.
+/// What is known of the file at the front of the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Warmth {
-    /// The system has to be asked.
+enum Front {
+    /// Nothing: ask before each slice.
     #[default]
     Unknown,
-    /// A helper is reading them.
-    Warming,
-    /// A helper has read so many: they are sent without asking again, because
+    /// A helper fetches the next slice.
+    Cold,
+    /// A helper has fetched so many bytes: not to be asked about again, since
     /// there are file systems that never say yes.
     Warm(u64),
 }
@@ -87,7 +92,7 @@ impl Output {
 
     /// Whether no further reply should be begun.
     pub(crate) fn is_full(&self) -> bool {
-        self.queued >= HIGH || self.queue.len() >= PIECES_MAX
+        self.queued >= HIGH || self.queue.len() >= PIECES_MAX || self.files >= FILES_MAX
     }
 
     pub(crate) fn push(&mut self, bytes: Vec<u8>) {
@@ -122,6 +127,7 @@ impl Output {
     pub(crate) fn push_file(&mut self, span: FileSpan) {
         if span.len > 0 {
             self.pushed += span.len;
+            self.files += 1;
             self.queue.push_back(Piece::File(span));
         }
     }
@@ -181,12 +187,11 @@ impl Output {
             }
             let taken = match front {
                 Piece::File(span) => {
-                    let len = span.len.min(*budget as u64);
-                    let slice = FileSpan { len, ..span.clone() };
-                    match self.warmth {
-                        Warmth::Warming => return Ok(Flushed::Cold),
-                        Warmth::Unknown if !resident(&slice) => return Ok(Flushed::Cold),
-                        Warmth::Unknown | Warmth::Warm(_) => {}
+                    let mut len = span.len.min(*budget as u64);
+                    match self.front {
+                        Front::Warm(warm) => len = len.min(warm),
+                        Front::Unknown if resident(&FileSpan { len, ..span.clone() }) => {}
+                        _ => return Ok(Flushed::Cold),
                     }
                     retry(|| match socket.send_file(&span.file, span.offset, len as usize) {
                         // Shorter than it was: what was promised can't be kept.
@@ -240,11 +245,11 @@ impl Output {
                 Piece::File(span) => {
                     span.offset += step;
                     span.len -= step;
-                    if let Warmth::Warm(left) = self.warmth {
-                        let left = left.saturating_sub(step);
-                        let warm = left > 0 && span.len > 0;
-                        self.warmth = if warm { Warmth::Warm(left) } else { Warmth::Unknown };
-                    }
+                    self.front = match self.front {
+                        Front::Warm(warm) if warm > step && step < left => Front::Warm(warm - step),
+                        _ => Front::Unknown,
+                    };
+                    self.files -= usize::from(step == left);
                 }
             }
             if step == left {
@@ -254,28 +259,6 @@ impl Output {
         }
     }
 
-    /// A helper is bringing the next part of the file at the front into memory.
-    pub(crate) fn is_warming(&self) -> bool {
-        self.warmth == Warmth::Warming
-    }
-
-    /// The part of a file that a helper is to bring into memory, unless one is
-    /// at it already.
-    pub(crate) fn begin_warming(&mut self) -> Option<FileSpan> {
-        if self.is_warming() {
-            return None;
-        }
-        let span = self.next_file()?;
-        self.warmth = Warmth::Warming;
-        Some(span)
-    }
-
-    /// The helper is done.
-    pub(crate) fn warmed(&mut self) {
-        let len = self.next_file().map_or(0, |span| span.len);
-        self.warmth = if len > 0 { Warmth::Warm(len) } else { Warmth::Unknown };
-    }
-
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
@@ -283,7 +266,8 @@ impl Output {
             self.queue = VecDeque::new();
         }
         self.queued = 0;
-        self.warmth = Warmth::Unknown;
+        self.files = 0;
+        self.front = Front::Unknown;
     }
 
     /// Counts anew, for another connection.
@@ -293,12 +277,28 @@ impl Output {
         self.written = 0;
     }
 
-    /// The part of a file that is to be sent next, cut to a slice.
-    fn next_file(&self) -> Option<FileSpan> {
+    /// The part of a file that is to be sent next, cut to a slice, for a helper
+    /// to fetch; `None` if one does already.
+    pub(crate) fn begin_warming(&mut self) -> Option<FileSpan> {
         match self.queue.front()? {
-            Piece::File(span) => Some(FileSpan { len: span.len.min(SLICE as u64), ..span.clone() }),
+            Piece::File(span) if self.front == Front::Unknown => {
+                self.front = Front::Cold;
+                Some(FileSpan { len: span.len.min(SLICE as u64), ..span.clone() })
+            }
             _ => None,
         }
+    }
+
+    /// The helper has done what it could.
+    pub(crate) fn warmed(&mut self) {
+        if self.is_cold() {
+            self.front = Front::Warm(SLICE as u64);
+        }
+    }
+
+    /// Whether a helper is fetching what is to be sent next.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.front == Front::Cold
     }
 }
 

@@ -217,11 +217,13 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     pub(crate) fn must_watch(&self) -> bool {
         let bits = self.connection.bits;
         let endless = matches!(&self.active.phase, Phase::Reply(replying) if replying.endless);
+        let waits = matches!(&self.active.phase, Phase::Reply(replying)
+            if replying.next != Next::Room && !matches!(replying.pulling, Pulling::Away));
+        let room = self.active.input.len() < self.shared.scratch.len();
         endless
-            && (bits.has(Bits::EOF)
-                || (bits.has(Bits::HALF_CLOSED)
-                    && bits.has(Bits::READABLE)
-                    && self.active.input.len() < self.shared.scratch.len()))
+            && waits
+            && room
+            && (bits.has(Bits::EOF) || (bits.has(Bits::HALF_CLOSED) && bits.has(Bits::READABLE)))
     }
 
     /// Pulls the reply's source once, if it may be; whether anything moved.

@@ -1,6 +1,7 @@
 //! The service's answers, carried out.
 
-use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, sink_failed, stamp};
+use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, Took};
+use super::connection::{sink_failed, stamp};
 use super::deadline::Why;
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
@@ -19,11 +20,11 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     #[inline]
     pub(crate) fn begin(&mut self) {
         let Phase::Head(mut exchange) = std::mem::take(&mut self.active.phase) else { return };
+        self.active.last = !self.connection.http.keeps();
         self.connection.requests += 1;
         self.connection.bits.set(Bits::TOUCHED);
         self.requests_left -= 1;
         self.shared.stats.requests.add(1);
-        self.active.last = !self.connection.http.keeps();
         let enough = self.connection.requests >= self.shared.config.requests_per_connection;
         if enough || self.shared.draining {
             self.connection.http.close_after();
@@ -93,9 +94,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             exchange.failed = Some(Status::CONTENT_TOO_LARGE);
             return Some(exchange);
         }
-        // There is none, it is here already, or it is broken and won't come.
-        let nothing = self.connection.http.read_state() != Read::Body;
-        if nothing && matches!(into, Destination::Buffer) {
+        // There is none, a route has taken it before its handler was called, or it
+        // is broken and won't come.
+        let here = self.connection.http.read_state() != Read::Body;
+        if here && matches!(into, Destination::Buffer) {
             return Some(exchange);
         }
         if self.connection.http.expects_continue() {
@@ -104,11 +106,15 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 self.connection.http.interim(Status::CONTINUE, &mut self.shared.out);
             }
         }
+        let taken = if here { exchange.request.take_body() } else { Vec::new() };
         let exchange = Some(exchange);
-        let receiving = Receiving { exchange, into, taken: 0, max, complete: nothing };
+        let mut receiving = Receiving { exchange, into, taken: 0, max, complete: false };
+        let took = if taken.is_empty() { Took::More } else { receiving.take(&taken) };
         self.active.phase = Phase::Receive(Box::new(receiving));
-        if nothing {
-            self.content_complete(); // a sink is finished even so
+        match took {
+            Took::Failed(status) => self.intake_failed(status),
+            Took::More if here => self.content_complete(), // a sink is finished even so
+            Took::More => {}
         }
         None
     }
@@ -117,6 +123,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// the queue is full.
     fn offload(&mut self, exchange: Box<Exchange>, job: Job) -> Option<Box<Exchange>> {
         let gone = Arc::clone(&exchange.gone);
+        self.active.away = exchange.request.footprint();
         match self.errand(Work::Job(exchange, job)) {
             Ok(()) => {
                 self.active.phase = Phase::Away(gone);
@@ -165,6 +172,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         } else if complete {
             let Some(sink) = sink.take() else { return };
             let Some(exchange) = receiving.exchange.take() else { return };
+            self.active.away = exchange.request.footprint();
             self.active.phase = Phase::Away(Arc::clone(&exchange.gone));
             Work::Finish(sink, exchange)
         } else {

@@ -7,6 +7,7 @@ use super::connection::{Connection, Life, Phase};
 use super::deadline::{Deadline, Why};
 use super::drain::Draining;
 use super::drive::{Driver, Shared, Verdict};
+use super::errand::caught;
 use super::inbox::{Inbox, Parcel};
 use super::slots::{ConnectionId, Slots};
 use super::wheel::Wheel;
@@ -350,6 +351,9 @@ impl<S: Service, W: World> Reactor<S, W> {
         }
         self.due = due;
         while let Some(slot) = self.shared.buffers.next_waiting() {
+            if let Some(connection) = self.slots.get_mut(slot) {
+                connection.bits.clear(Bits::WAITING);
+            }
             self.enqueue(slot);
         }
     }
@@ -364,7 +368,15 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.world.deregister(&mut connection.socket);
             let unread = std::mem::take(&mut active.input);
             match connection.socket.into_fd() {
-                Some(socket) => takeover(Switched { socket, unread }),
+                Some(socket) => {
+                    let run = || {
+                        takeover(Switched { socket, unread });
+                        Ok(())
+                    };
+                    if caught(run).is_err() {
+                        log::error!("{}: the new owner of the socket panicked", connection.peer);
+                    }
+                }
                 None => log::warn!("{}: this transport can't be handed over", connection.peer),
             }
         }

@@ -119,6 +119,8 @@ impl Bits {
     pub(crate) const LISTED: Bits = Bits(128);
     /// It has had a request since it was put into the idle list.
     pub(crate) const TOUCHED: Bits = Bits(256);
+    /// The connection waits for memory.
+    pub(crate) const WAITING: Bits = Bits(512);
 
     /// None of them.
     pub const NONE: Bits = Bits(0);
@@ -172,6 +174,7 @@ impl std::fmt::Debug for Bits {
             "starved",
             "listed",
             "touched",
+            "waiting",
         ];
         let set = names.iter().enumerate().filter(|(i, _)| self.0 & (1 << i) != 0);
         f.debug_set().entries(set.map(|(_, name)| name)).finish()
