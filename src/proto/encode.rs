@@ -76,10 +76,10 @@ impl Preamble {
     /// then the media type, whose line is left open: its end is the caller's.
     #[inline]
     fn write(&self, status: Status, own: Own, media: Option<&str>, out: &mut Vec<u8>) {
-        if status == Status::OK
+        if let Some(media) = media
+            && status == Status::OK
             && !own.server
             && !own.date
-            && let Some(media) = media
         {
             out.extend_from_slice(&self.bytes);
             out.extend_from_slice(media.as_bytes());
@@ -325,8 +325,8 @@ fn digits_and_end(n: u64, out: &mut Vec<u8>) {
     // Hundreds and the rest, 16 bits each; then, in both at once, tens (103 /
     // 1024 is a tenth, for what is below 179) and ones, 8 bits each.
     let pairs = (n / 100) | ((n % 100) << 16);
-    let tens = (pairs * 103) >> 10 & 0x000f_000f;
-    let digits = tens | (pairs - tens * 10) << 8;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f;
+    let digits = tens | ((pairs - tens * 10) << 8);
     let word = u64::from(digits | 0x3030_3030) | u64::from(u32::from_le_bytes(*b"\r\n\r\n")) << 32;
     let zeros = u32::from(n < 1000) + u32::from(n < 100) + u32::from(n < 10);
     out.extend_from_slice(&(word >> (8 * zeros)).to_le_bytes());

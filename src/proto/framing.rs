@@ -129,7 +129,7 @@ impl Notes {
         // The name's length and first letter rule out nearly all others.
         let first = name.first().map_or(0, |b| b | 0x20);
         match (name.len(), first) {
-            (6, b'e') if is(name, b"expect") => self.expect(value, version),
+            (6, b'e') if is(name, b"expect") => self.expectation(value, version),
             (7, b'u') if is(name, b"upgrade") => {
                 if !value.is_empty() {
                     self.set(Notes::UPGRADE);
@@ -148,7 +148,7 @@ impl Notes {
 
     /// RFC 9110 section 10.1.1. The field came with HTTP/1.1: in a 1.0 request
     /// it is ignored.
-    fn expect(&mut self, value: &[u8], version: Version) -> Result<(), Fault> {
+    fn expectation(&mut self, value: &[u8], version: Version) -> Result<(), Fault> {
         if version == Version::Http10 {
             return Ok(());
         }

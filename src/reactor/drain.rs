@@ -11,6 +11,10 @@ use crate::http::Service;
 /// Connections whose deadlines are moved per turn when draining begins.
 const SWEEP_PER_TURN: u32 = 1024;
 
+/// Rounds of accept (64 clients each) in front of closing a listener: twice what
+/// its queue holds, so that a flood of clients can't keep a drain from ending.
+const QUEUE_ROUNDS: usize = 128;
+
 /// How far the loop's end has come.
 #[derive(Debug, Default)]
 pub(crate) struct Draining {
@@ -56,10 +60,14 @@ impl<S: Service, W: World> Reactor<S, W> {
         for listener in 0..self.world.listeners() {
             self.accepting.note(listener as u32);
         }
-        while self.accepting.is_able() {
+        // Before, so that their replies say that it is the last one.
+        self.shared.draining = true;
+        for _ in 0..QUEUE_ROUNDS {
+            if !self.accepting.is_able() {
+                break;
+            }
             self.accept();
         }
-        self.shared.draining = true;
         for listener in 0..self.world.listeners() {
             self.world.close_listener(listener);
         }

@@ -245,8 +245,8 @@ impl<S: Service, W: World> Reactor<S, W> {
     #[inline]
     fn drive(&mut self, slot: u32) {
         self.with(slot, |driver| {
-            let queued = if mutant!("queued-kept") { Bits::NONE } else { Bits::QUEUED };
-            driver.connection.bits.clear(queued);
+            let bits = if mutant!("queued-kept") { Bits::NONE } else { Bits::QUEUED };
+            driver.connection.bits.clear(bits);
             driver.drive()
         });
     }

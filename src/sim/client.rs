@@ -282,8 +282,9 @@ impl Client {
     }
 }
 
-/// How long a server may take to end a connection after its last reply.
-const END_MAX: Duration = Duration::from_secs(5);
+/// How long a server may take to end a connection after its last reply: some slow
+/// pulls of a source that only says then that it is done, less than the idle time.
+const END_MAX: Duration = Duration::from_secs(60);
 
 fn show(reply: &Reply) -> String {
     let start: String = String::from_utf8_lossy(&reply.body).chars().take(40).collect();

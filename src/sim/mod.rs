@@ -112,7 +112,7 @@ impl Simulation {
     /// # Errors
     /// [`Failure`] says what the loop did wrong, a panic included.
     pub fn run(seed: u64) -> Result<Report, Failure> {
-        let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).finish()));
+        let result = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).play()));
         result
             .unwrap_or_else(|panic| Err(format!("a panic: {}", message(&*panic))))
             .map_err(|what| Failure { seed, what })
@@ -155,7 +155,7 @@ impl Simulation {
         Simulation { reactor, ledger, alive, stats, drains, buffers_max }
     }
 
-    fn finish(mut self) -> Result<Report, String> {
+    fn play(mut self) -> Result<Report, String> {
         let mut report = Report::default();
         let mut goes_on = true;
         while goes_on {

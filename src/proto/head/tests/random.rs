@@ -14,40 +14,42 @@ impl Random {
     }
 }
 
+/// What heads, and what is nearly one, are made of.
+const PIECES: [&[u8]; 30] = [
+    b"GET ",
+    b"/",
+    b" HTTP/1.1\r\n",
+    b"Host: h\r\n",
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b"\0",
+    b" ",
+    b"\t",
+    b":",
+    b"Content-Length: 5\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"x",
+    b"X: y\r\n",
+    b"%41",
+    b"?",
+    b"%",
+    b"http://a",
+    b"\xff",
+    b"Connection: close\r\n",
+    b"*",
+    b"CONNECT a:1",
+    b"OPTIONS ",
+    b"Expect: 100-continue\r\n",
+    b"0123456789abcdef0123456789abcdef",
+    b"#",
+    b",",
+    b"HTTP/1.0",
+    b"\x7f",
+];
+
 #[test]
 fn any_bytes_give_the_same_however_they_are_cut() {
-    const PIECES: [&[u8]; 30] = [
-        b"GET ",
-        b"/",
-        b" HTTP/1.1\r\n",
-        b"Host: h\r\n",
-        b"\r\n",
-        b"\r",
-        b"\n",
-        b"\0",
-        b" ",
-        b"\t",
-        b":",
-        b"Content-Length: 5\r\n",
-        b"Transfer-Encoding: chunked\r\n",
-        b"x",
-        b"X: y\r\n",
-        b"%41",
-        b"?",
-        b"%",
-        b"http://a",
-        b"\xff",
-        b"Connection: close\r\n",
-        b"*",
-        b"CONNECT a:1",
-        b"OPTIONS ",
-        b"Expect: 100-continue\r\n",
-        b"0123456789abcdef0123456789abcdef",
-        b"#",
-        b",",
-        b"HTTP/1.0",
-        b"\x7f",
-    ];
     let valid = b"GET /a%20b?c HTTP/1.1\r\nHost: example.org:80\r\nAccept: text/html, */*\r\n\
         Connection: keep-alive\r\nContent-Length: 12\r\nX_y: \tz \t\r\n\r\n";
     let mut random = Random(0x0123_4567_89ab_cdef);
