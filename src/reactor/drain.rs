@@ -57,6 +57,8 @@ impl<S: Service, W: World> Reactor<S, W> {
     /// Takes whoever is still in the listeners' queues, then closes them. Idle
     /// connections get a shorter deadline, in batches.
     fn begin_drain(&mut self) {
+        // First: whoever is accepted here is told in its first reply.
+        self.shared.draining = true;
         for listener in 0..self.world.listeners() {
             self.accepting.note(listener as u32);
         }

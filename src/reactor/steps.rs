@@ -60,7 +60,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 Step::Receive(exchange, intake) => self.receive(exchange, intake),
                 Step::Offload(exchange, job) => self.offload(exchange, job),
                 Step::Sleep(exchange, time) => {
-                    let until = self.shared.tick + time;
+                    // The turn may have begun before this request was sent, and
+                    // no sleep is shorter than was asked for.
+                    let now = self.shared.epoch.tick(self.world.now());
+                    let until = now + time;
                     self.active.phase = Phase::Sleep(exchange, until);
                     return;
                 }
