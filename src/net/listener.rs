@@ -4,9 +4,10 @@ use super::Stream;
 use crate::http::Peer;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Clients that may wait in the kernel's queue; it caps this at
 /// `net.core.somaxconn` (4,096 on Linux). A short queue drops connection
@@ -16,6 +17,12 @@ const BACKLOG: i32 = 4096;
 /// writable again. Without it a slow reader's progress is only seen in steps of
 /// the send buffer, megabytes at a time, and looks stalled between them.
 const NOTSENT_LOWAT: u32 = 128 * 1024;
+
+/// A client that is gone without a word (its machine lost power) is noticed even
+/// where nothing is sent to it and nothing is expected of it, as while a stream
+/// is pending.
+const PROBES: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
 
 /// A socket that takes clients.
 #[derive(Debug)]
@@ -37,6 +44,7 @@ impl Listener {
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_keepalive(&PROBES)?;
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
         socket.bind(&address.into())?;

@@ -62,8 +62,6 @@ impl<S: Service, W: World> Reactor<S, W> {
         for listener in 0..self.world.listeners() {
             self.accepting.note(listener as u32);
         }
-        // Before, so that their replies say that it is the last one.
-        self.shared.draining = true;
         for _ in 0..QUEUE_ROUNDS {
             if !self.accepting.is_able() {
                 break;
