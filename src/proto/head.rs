@@ -135,7 +135,10 @@ impl Head {
     #[cold]
     fn give_up(&mut self, request: &mut Request, fault: Fault) -> Fault {
         // The request has no bytes that its spans could point to.
+        // How the refusal is framed depends on the method (RFC 9110 section 9.3.2).
+        let method = std::mem::take(&mut request.method);
         request.recycle();
+        request.method = method;
         *self = Head::default();
         fault
     }
@@ -394,6 +397,7 @@ fn trimmed(raw: &[u8]) -> (usize, &[u8]) {
 /// Makes the request a blank page.
 #[inline(always)]
 fn begin(request: &mut Request) {
+    request.method = crate::http::Method::GET;
     request.headers.clear();
     request.query = None;
     request.authority = Span::default();

@@ -116,6 +116,7 @@ impl Http1 {
                 Ok((used, Event::Head))
             }
             Err(fault) => {
+                self.asked = Asked::of(request, false);
                 self.step(Step::BadHead);
                 Err(fault)
             }

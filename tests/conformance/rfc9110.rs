@@ -115,3 +115,13 @@ fn s15_6_2_what_no_route_could_know_is_501() {
     let request = with("POST /echo", "Transfer-Encoding: gzip, chunked\r\n");
     refused(&fixture, request + "0\r\n\r\n", &[501]);
 }
+
+#[test]
+fn s9_3_2_a_refused_head_has_no_content_either() {
+    let fixture = Fixture::new();
+    for fields in ["Content-Length: x\r\n", "Bad Name: x\r\n", "Transfer-Encoding: x\r\n"] {
+        let reply = refused(&fixture, with("HEAD /hello", fields), &[400, 501]);
+        assert!(reply.body.is_empty());
+    }
+    refused(&fixture, "HEAD /hello HTTP/1.1\r\n\r\n", &[400]);
+}
