@@ -253,6 +253,16 @@ impl Encoder {
         true
     }
 
+    /// Ends the piece that was announced, if there is anything to end. Else the
+    /// next piece does it, or the end of the content.
+    pub(crate) fn end_frame(&mut self, out: &mut Vec<u8>) {
+        if let Encoder::Chunked { begun } = self
+            && std::mem::take(begun)
+        {
+            out.extend_from_slice(CRLF);
+        }
+    }
+
     /// Ends the content. `false` if it is shorter than was declared.
     #[inline]
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> bool {

@@ -345,6 +345,15 @@ impl Http1 {
         fits
     }
 
+    /// The piece that was announced is written and the next may be long in
+    /// coming: writes what belongs behind it, so that a peer that waits for whole
+    /// chunks is not one chunk late. To be called or not, as one likes.
+    pub fn end_frame(&mut self, out: &mut Vec<u8>) {
+        if self.state.write == Write::Body {
+            self.encoder.end_frame(out);
+        }
+    }
+
     /// The content is complete. `false` if it is shorter than was declared: the
     /// connection is cut.
     #[inline]

@@ -255,7 +255,12 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     /// A source was pulled, here or by a helper.
-    pub(crate) fn pulled(&mut self, pulling: Pulling, chunk: Vec<u8>, result: io::Result<Pull>) {
+    pub(crate) fn pulled(
+        &mut self,
+        pulling: Pulling,
+        mut chunk: Vec<u8>,
+        result: io::Result<Pull>,
+    ) {
         let Phase::Reply(mut replying) = std::mem::take(&mut self.active.phase) else { return };
         let out = &mut self.shared.out;
         let framed = self.connection.http.frame(chunk.len(), out);
@@ -270,6 +275,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 return self.cut(replying.exchange, replying.from);
             }
         };
+        if pull != Pull::End {
+            // Who waits for whole chunks, of events for example, waits no longer.
+            self.connection.http.end_frame(&mut chunk);
+        }
         if chunk.len() <= FLATTEN {
             out.extend_from_slice(&chunk);
         } else {

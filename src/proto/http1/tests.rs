@@ -405,3 +405,21 @@ fn empty_lines_between_requests_hold_no_buffer() {
     assert_eq!(peer.input, b"");
     assert_eq!(peer.http.receive_eof(0), Ok(Event::Closed));
 }
+
+#[test]
+fn a_chunk_can_be_ended_before_the_next() {
+    let mut peer = Peer::sent(GET);
+    peer.http.end_frame(&mut peer.out); // there is none yet
+    assert_eq!(peer.respond(&stream(None)), Framed::Chunked);
+    peer.out();
+    for _ in 0..2 {
+        assert!(peer.http.frame(1, &mut peer.out));
+        peer.out.push(b'a');
+        peer.http.end_frame(&mut peer.out);
+        peer.http.end_frame(&mut peer.out); // once is enough
+    }
+    assert!(peer.http.frame(1, &mut peer.out));
+    peer.out.push(b'b');
+    assert!(peer.http.finish(&mut peer.out));
+    assert_eq!(peer.out(), "1\r\na\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n");
+}
