@@ -36,8 +36,9 @@ pub struct Config {
     /// The least progress of a body, in bytes per second: 500. 0 is satisfied
     /// with nothing at all.
     pub body_rate: u32,
-    /// From a request's first byte until its handler's jobs and sleeps are over:
-    /// none. Then 503, and the job's result is dropped when it comes.
+    /// From a request's first byte, or its content's last if it has some, until
+    /// its handler's jobs and sleeps are over: none. Then 503, and the job's
+    /// result is dropped when it comes.
     pub work_timeout: Option<Duration>,
     /// Without enough progress of a client that is sent something: 30 s, then
     /// the connection is cut. A window, as for `body_timeout`.

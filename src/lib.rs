@@ -49,7 +49,7 @@
 //!
 //! In the order of a request: a turn of the loop ([`reactor`], `reactor/turn.rs`), one client
 //! (`reactor/connection.rs`, then `drive.rs` and `input.rs`), the protocol ([`proto`], above all
-//! the table in `proto/state.rs`), the service's answers (`reactor/steps.rs`), the application
+//! the table in `proto/state.rs`; the two files named `whole.rs` are its short ways), the service's answers (`reactor/steps.rs`), the application
 //! ([`app`], `app/run.rs`; [`route`] for how a handler is found), the way back
 //! (`reactor/reply.rs`, `output.rs`), the end (`ending.rs`), and what happens when nothing happens
 //! (`deadline.rs`, [`reactor::Wheel`]).
@@ -71,7 +71,9 @@
 //! - There is no `unsafe` code in this crate (there is in its dependencies).
 //! - A state in which a connection waits for its client has a deadline, and a client must keep up
 //!   a rate, not just move a byte now and then.
-//! - What clients send is held in buffers whose sum is bounded: [`Config::buffers_max`].
+//! - What clients send is held in buffers whose sum is bounded: [`Config::buffers_max`]. That
+//!   includes the requests that sleep, are with a helper, or whose replies are still being taken.
+//! - A client that vanishes without a word is probed for, also where no deadline runs.
 //! - Framing that two parsers could read in two ways is refused (RFC 9112 sections 6 and 11.2).
 //! - A field that an application builds can't break out of its line, and a reply whose content
 //!   fails is visibly incomplete: the connection is cut.
