@@ -49,10 +49,10 @@
 //!
 //! In the order of a request: a turn of the loop ([`reactor`], `reactor/turn.rs`), one client
 //! (`reactor/connection.rs`, then `drive.rs` and `input.rs`), the protocol ([`proto`], above all
-//! the table in `proto/state.rs`; the two files named `whole.rs` are its short ways), the service's answers (`reactor/steps.rs`), the application
-//! ([`app`], `app/run.rs`; [`route`] for how a handler is found), the way back
-//! (`reactor/reply.rs`, `output.rs`), the end (`ending.rs`), and what happens when nothing happens
-//! (`deadline.rs`, [`reactor::Wheel`]).
+//! the table in `proto/state.rs`; the two files named `whole.rs` are its short ways), the service's
+//! answers (`reactor/steps.rs`), the application ([`app`], `app/run.rs`; [`route`] for how a
+//! handler is found), the way back (`reactor/reply.rs`, `output.rs`), the end (`ending.rs`), and
+//! what happens when nothing happens (`deadline.rs`, [`reactor::Wheel`]).
 //!
 //! # Features
 //!
