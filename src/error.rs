@@ -10,7 +10,6 @@ use std::path::PathBuf;
 /// let error = onepoll::Server::bind("127.0.0.1:99999").unwrap_err();
 /// assert!(error.to_string().starts_with("cannot listen on 127.0.0.1:99999: "));
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A limit or a time that makes no sense.
@@ -74,6 +73,14 @@ impl fmt::Display for Error {
     }
 }
 
+/// The same line as [`Display`](fmt::Display): it is what a `main` that returns
+/// this error prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -82,5 +89,19 @@ impl std::error::Error for Error {
             | Error::Io { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_main_prints_is_one_line_for_a_person() {
+        let source = io::ErrorKind::AddrInUse.into();
+        let error = Error::Listen { address: "127.0.0.1:80".to_owned(), source };
+        let line = "cannot listen on 127.0.0.1:80: the address is in use by another program";
+        assert_eq!(format!("{error:?}"), line);
+        assert_eq!(error.to_string(), line);
     }
 }
