@@ -74,7 +74,7 @@ impl Route<'_> {
 /// use onepoll::app::{App, Reject, offload};
 /// use onepoll::http::Request;
 /// fn save_note(request: &mut Request) -> Result<(), Reject> {
-///     Ok(std::fs::write("/tmp/note", request.body())?)
+///     Ok(std::fs::write("note.txt", request.body())?)
 /// }
 /// App::new().post("/notes", offload(save_note));
 /// ```
