@@ -361,6 +361,9 @@ fn sleeps_end_in_the_order_of_their_times_and_not_early() {
         let passed = begun.elapsed() + Duration::from_millis(1);
         assert!(passed >= Duration::from_millis(*ms), "{ms} ms were {passed:?}");
     }
+    // A reply is read before the loop has told the hooks of its end.
+    let all = times.len();
+    until("all have ended", || fixture.seen.ends.lock().unwrap().len() == all);
     let ends = fixture.seen.ends.lock().unwrap();
     let order: Vec<&str> = ends.iter().map(|(path, _)| path.as_str()).collect();
     // The clients asked within milliseconds of each other; the times lie 40 apart.
