@@ -22,7 +22,6 @@ pub(crate) struct Draining {
     limit: Option<Tick>,
     /// The next slot whose deadline is to be moved, and the last.
     sweep: Option<(u32, u32)>,
-    stopped: bool,
 }
 
 impl Draining {
@@ -49,7 +48,6 @@ impl<S: Service, W: World> Reactor<S, W> {
             Command::Stop => {
                 self.shared.draining = true;
                 self.leaving.limit = Some(self.shared.tick);
-                self.leaving.stopped = true;
             }
         }
     }
