@@ -96,7 +96,7 @@ fn other_methods_are_told_what_is_allowed() {
 #[test]
 fn the_index_file_can_have_another_name() {
     let folder = Folder::new("index");
-    let files = Files::with_index(&folder.0, "start.htm").unwrap();
+    let files = Files::new(&folder.0).unwrap().index("start.htm");
     assert_eq!(client(&files).get("/").send().text(), "start");
 }
 

@@ -70,7 +70,7 @@ pub(super) fn serve(options: ServeOptions) -> Result<(), Error> {
 
 /// One route that catches everything, and the access log around it.
 fn application(root: &Path, index: String, log_format: LogFormat) -> Result<App, Error> {
-    let files = Files::with_index(root, index)?;
+    let files = Files::new(root)?.index(index);
     let mut app = App::new();
     let format = match log_format {
         LogFormat::Combined => Some(Format::Combined),

@@ -1,35 +1,41 @@
 //! [`Files`]: a folder as a handler of the application.
 
-use super::serve::{Root, check};
-use crate::app::{Reply, offload_now};
+use super::options::{Options, plain_extension, plain_path};
+use super::resource::Resource;
+use super::serve::{Shelf, Site, Stop, Visit, Wait};
+use super::upload::{self, Uploads};
+use crate::app::{App, Reply, offload_now};
 use crate::disk::{Jail, Links};
 use crate::error::Error;
 use crate::http::{Lane, Request, Response, Status};
-use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// The files of one folder, for reading.
+/// The files of one folder.
 ///
 /// The path within the folder is what the route's last parameter caught. It
 /// can't leave the folder, neither by `..` nor by a symbolic link: such a
-/// request gets 403 and a warning in the log. Hidden names (with a leading
-/// dot) are not found, but for `.well-known` at the top (RFC 8615). Symbolic
-/// links are not followed, and only regular files are served.
+/// request gets 403 and a warning in the log. Only regular files are served.
 ///
 /// A folder's address ends with a slash; without it the client is sent there
-/// (308). It stands for its index file; there are no listings.
+/// (308). It stands for its index file.
 ///
 /// ```no_run
 /// use onepoll::{App, files::Files};
-/// let files = Files::new("/srv/www")?;
 /// let mut app = App::new();
-/// app.get("/{*path}", files.handler());
+/// Files::new("/srv/www")?
+///     .spa("index.html")
+///     .immutable_hashed(true)
+///     .header("X-Frame-Options", "DENY")?
+///     .mount(&mut app, "/");
 /// # Ok::<(), onepoll::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Files {
-    root: Arc<Root>,
+    path: PathBuf,
+    jail: Arc<Jail>,
+    options: Options,
 }
 
 impl Files {
@@ -39,37 +45,218 @@ impl Files {
     /// # Errors
     /// [`Error::Folder`] if it can't be opened or is none.
     pub fn new(root: impl AsRef<Path>) -> Result<Files, Error> {
-        Files::with_index(root, "index.html")
+        let path = root.as_ref().to_owned();
+        let jail = open(&path, Links::Refuse)?;
+        Ok(Files { path, jail, options: Options::default() })
     }
 
-    /// The same with another index file, a name within the folder.
+    /// The file that stands for its folder, a name. Default `index.html`.
+    #[must_use]
+    pub fn index(mut self, name: impl Into<String>) -> Files {
+        self.options.index = name.into().into();
+        self
+    }
+
+    /// Whether a folder without an index file is listed: as HTML, or as JSON if
+    /// `Accept` prefers that. Default: no, it is not found.
+    #[must_use]
+    pub fn listing(mut self, yes: bool) -> Files {
+        self.options.listing = yes;
+        self
+    }
+
+    /// Whether names with a leading dot are shown. Default: no, they are not
+    /// found, but for `.well-known` at the top (RFC 8615).
+    #[must_use]
+    pub fn hidden(mut self, yes: bool) -> Files {
+        self.options.hidden = yes;
+        self
+    }
+
+    /// What becomes of symbolic links. Default [`Links::Refuse`]: 403. With
+    /// [`Links::Within`] those that stay within the folder are followed.
     ///
     /// # Errors
-    /// As [`new`](Files::new).
-    pub fn with_index(
-        root: impl AsRef<Path>,
-        index: impl Into<Cow<'static, str>>,
-    ) -> Result<Files, Error> {
-        let path = root.as_ref();
-        let refuse = |source| Error::Folder { path: path.to_owned(), source };
-        let jail = Jail::new(path, Links::Refuse).map_err(refuse)?;
-        Ok(Files { root: Arc::new(Root { jail, index: index.into() }) })
+    /// [`Error::Folder`] as [`new`](Files::new): the folder is opened again.
+    pub fn links(mut self, links: Links) -> Result<Files, Error> {
+        self.jail = open(&self.path, links)?;
+        Ok(self)
+    }
+
+    /// The only extensions that are shown, without regard to case; others are
+    /// not found. Default: all.
+    #[must_use]
+    pub fn only<T: AsRef<str>>(mut self, extensions: impl IntoIterator<Item = T>) -> Files {
+        self.options.only = extensions.into_iter().map(|e| plain_extension(e.as_ref())).collect();
+        self
+    }
+
+    /// Extensions of files that a browser is to save and not to show
+    /// (`Content-Disposition: attachment`, RFC 6266). Default: none.
+    #[must_use]
+    pub fn attachment<T: AsRef<str>>(mut self, extensions: impl IntoIterator<Item = T>) -> Files {
+        let extensions = extensions.into_iter();
+        self.options.attachment = extensions.map(|e| plain_extension(e.as_ref())).collect();
+        self
+    }
+
+    /// `Cache-Control` of the files whose path within the folder is of this
+    /// kind: `*` stands for anything within a name, `**` across folders. The
+    /// first rule that matches counts. Default: no such field.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an empty or overlong pattern, or a value that can't
+    /// be one.
+    pub fn cache_control(mut self, pattern: &str, value: &str) -> Result<Files, Error> {
+        self.options.add_cache_control(pattern, value)?;
+        Ok(self)
+    }
+
+    /// Whether files whose name holds a hash of their content, such as
+    /// `app.5f3c9a1b.js`, may be kept for ever without asking again, unless a
+    /// rule of [`cache_control`](Files::cache_control) says otherwise. The hash
+    /// stands between a dot or hyphen and the extension: 8 to 64 letters and
+    /// digits, some of each. Default: no.
+    #[must_use]
+    pub fn immutable_hashed(mut self, yes: bool) -> Files {
+        self.options.immutable_hashed = yes;
+        self
+    }
+
+    /// One more field on each reply of the folder, but not on error pages.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it can't be a field or is one of the engine's.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Files, Error> {
+        self.options.add_header(name, value)?;
+        Ok(self)
+    }
+
+    /// The media type of files with this extension, instead of the usual one.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it isn't of the form `type/subtype`.
+    pub fn media_type(mut self, extension: &str, media_type: &str) -> Result<Files, Error> {
+        self.options.add_media_type(extension, media_type)?;
+        Ok(self)
+    }
+
+    /// The file that is sent, with status 404, for what isn't found; its path
+    /// within the folder. Default: the app's error page.
+    #[must_use]
+    pub fn page404(mut self, path: &str) -> Files {
+        self.options.page404 = Some(plain_path(path));
+        self
+    }
+
+    /// The file that is sent, with status 200, for what isn't found but looks
+    /// like a page of an application that routes in the browser: the path's last
+    /// name has no extension, or `Accept` names `text/html`. Default: none.
+    #[must_use]
+    pub fn spa(mut self, path: &str) -> Files {
+        self.options.spa = Some(plain_path(path));
+        self
+    }
+
+    /// Whether `name.br`, `name.zst` and `name.gz` are sent for `name` to
+    /// clients that take them. Default: no.
+    #[must_use]
+    pub fn precompressed(mut self, yes: bool) -> Files {
+        self.options.precompressed = yes;
+        self
+    }
+
+    /// Whether files of compressible types are compressed when they are sent
+    /// (feature `gzip`). Default: no.
+    #[must_use]
+    pub fn gzip(mut self, yes: bool) -> Files {
+        self.options.gzip = yes;
+        self
+    }
+
+    /// Content that the cache may hold, in bytes. Default 32 MiB; 0: none.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: u64) -> Files {
+        self.options.cache_bytes = bytes;
+        self
+    }
+
+    /// Open files that the cache may hold, each a descriptor. Default 256; 0:
+    /// none.
+    #[must_use]
+    pub fn cache_files(mut self, count: usize) -> Files {
+        self.options.cache_files = count;
+        self
+    }
+
+    /// How long what is in the cache is sent without looking at the disk.
+    /// Default 1 s; a file that is replaced is seen within that time.
+    #[must_use]
+    pub fn fresh(mut self, time: Duration) -> Files {
+        self.options.fresh = time;
+        self
+    }
+
+    /// Takes files from clients; see [`Uploads`]. Only
+    /// [`mount`](Files::mount) adds the routes. Default: no.
+    #[must_use]
+    pub fn upload(mut self, uploads: Uploads) -> Files {
+        self.options.upload = Some(uploads);
+        self
     }
 
     /// A handler for `GET` on a route like `/{*path}`; `HEAD` comes with it.
     pub fn handler(&self) -> impl Fn(&mut Request) -> Reply + 'static {
-        let root = Arc::clone(&self.root);
-        move |request: &mut Request| {
-            if let Err(status) = check(request) {
-                return refuse(status);
-            }
-            let root = Arc::clone(&root);
-            offload_now(move |request: &mut Request| match root.answer(request) {
-                Ok(response) => Reply::from(response),
-                Err(status) => refuse(status),
-            })
-            .lane(Lane::Engine)
+        handler(self.site())
+    }
+
+    /// Adds the routes for everything below `prefix`, which begins and ends with
+    /// a slash: `GET` and `HEAD`, and those of the uploads if there are any.
+    pub fn mount(&self, app: &mut App, prefix: &str) {
+        let site = self.site();
+        let pattern = format!("{}/{{*path}}", prefix.strip_suffix('/').unwrap_or(prefix));
+        if let Some(uploads) = &self.options.upload {
+            upload::mount(app, &pattern, &site, uploads);
         }
+        app.get(&pattern, handler(site));
+    }
+
+    fn site(&self) -> Arc<Site> {
+        Arc::new(Site { jail: Arc::clone(&self.jail), options: self.options.clone() })
+    }
+}
+
+fn open(path: &Path, links: Links) -> Result<Arc<Jail>, Error> {
+    let refuse = |source| Error::Folder { path: path.to_owned(), source };
+    Ok(Arc::new(Jail::new(path, links).map_err(refuse)?))
+}
+
+fn handler(site: Arc<Site>) -> impl Fn(&mut Request) -> Reply + 'static {
+    move |_: &mut Request| {
+        let site = Arc::clone(&site);
+        offload_now(move |request: &mut Request| {
+            let (site, wait) = (&*site, Wait::Allowed);
+            reply(Visit { site, request, wait, shelf: &NoShelf }.answer())
+        })
+        .lane(Lane::Engine)
+    }
+}
+
+struct NoShelf;
+
+impl Shelf for NoShelf {
+    fn get(&self, _: &str) -> Option<Arc<Resource>> {
+        None
+    }
+    fn put(&self, _: &str, _: &Arc<Resource>) {}
+}
+
+fn reply(result: Result<Response, Stop>) -> Reply {
+    match result {
+        Ok(response) => response.into(),
+        Err(Stop::Status(status)) => refuse(status),
+        // Not from a try that may wait.
+        Err(Stop::Wait) => Status::INTERNAL_SERVER_ERROR.into(),
     }
 }
 

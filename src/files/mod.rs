@@ -15,9 +15,17 @@
 //! The loop never waits for the disk: whatever touches it runs on a helper, in
 //! the engine's own lane, which is never refused.
 
+mod fields;
 mod handler;
+mod listing;
 mod mime;
+mod options;
+mod pattern;
 mod plan;
+mod resource;
 mod serve;
+mod upload;
+mod variant;
 
 pub use handler::Files;
+pub use upload::Uploads;
