@@ -127,9 +127,31 @@ impl Jail {
         vet(path)?;
         match self.way {
             #[cfg(target_os = "linux")]
-            Way::Beneath => Opened::check(self.beneath(path, rustix::fs::ResolveFlags::CACHED)?),
+            Way::Beneath => {
+                use rustix::fs::ResolveFlags;
+                // What is mounted below may be anything: to open it could mean to
+                // ask a server at the other end of the world.
+                let how = ResolveFlags::CACHED | ResolveFlags::NO_XDEV;
+                Opened::check(self.beneath(path, how)?)
+            }
             Way::Walk => Err(OpenError::WouldBlock),
         }
+    }
+
+    /// Whether the folder's file system is one where looking at an open file, or
+    /// opening one whose names are in memory, waits for nothing: not a network's,
+    /// and no program's. What isn't known is not.
+    #[cfg(target_os = "linux")]
+    pub fn is_local(&self) -> bool {
+        let stat = rustix::fs::fstatfs(&self.root);
+        // The type's width and sign depend on the machine; the numbers fit 32 bits.
+        stat.is_ok_and(|stat| LOCAL.contains(&(stat.f_type as u32)))
+    }
+
+    /// Whether the folder's file system is known to be a local one: not here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn is_local(&self) -> bool {
+        false
     }
 
     #[cfg(target_os = "linux")]
@@ -146,6 +168,10 @@ impl Jail {
                 Ok(fd) => return Ok(fd),
                 // EINVAL: a kernel before 5.12 does not know CACHED.
                 Err(Errno::AGAIN | Errno::INVAL) if extra.contains(ResolveFlags::CACHED) => {
+                    return Err(OpenError::WouldBlock);
+                }
+                // A mount point, or a way out: a helper finds out which.
+                Err(Errno::XDEV) if extra.contains(ResolveFlags::NO_XDEV) => {
                     return Err(OpenError::WouldBlock);
                 }
                 Err(Errno::AGAIN) if tries < TRIES_MAX => tries += 1,
@@ -272,6 +298,28 @@ const READ: OFlags =
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// File systems on a disk of this machine or in its memory, by the numbers of
+/// `statfs`. An overlay may have anything below it; in practice it is a local
+/// one, as containers have it.
+#[cfg(target_os = "linux")]
+const LOCAL: [u32; 15] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x9123_683e, // Btrfs
+    0x0102_1994, // tmpfs
+    0x8584_58f6, // ramfs
+    0x794c_7630, // overlayfs
+    0xf2f5_2010, // F2FS
+    0x2fc1_2fc1, // ZFS
+    0xca45_1a4e, // bcachefs
+    0xe0f5_e1e2, // EROFS
+    0x7371_7368, // squashfs
+    0x3153_464a, // JFS
+    0x3434,      // NILFS
+    0x4d44,      // FAT
+    0x2011_bab0, // exFAT
+];
 
 /// A rename somewhere on the system while a link leads through `..` makes the
 /// kernel ask to try again. So often in a row is no accident any more.

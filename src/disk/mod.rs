@@ -1,5 +1,9 @@
-//! Files: opened without ever leaving a folder.
+//! Files: opened without ever leaving a folder, read with or without waiting.
 
 mod jail;
+#[cfg(feature = "files")]
+mod read;
 
 pub use jail::{Jail, Links, OpenError, Opened};
+#[cfg(feature = "files")]
+pub(crate) use read::{read, read_resident};

@@ -1,13 +1,13 @@
 //! [`Files`]: a folder as a handler of the application.
 
-use super::options::{Options, plain_extension, plain_path};
-use super::resource::Resource;
-use super::serve::{Shelf, Site, Stop, Visit, Wait};
+use super::options::{Hook, Options, plain_extension, plain_path};
+use super::serve::Site;
+use super::temperature::{Inbox, handler};
 use super::upload::{self, Uploads};
-use crate::app::{App, Reply, offload_now};
+use crate::app::{App, Reply};
 use crate::disk::{Jail, Links};
 use crate::error::Error;
-use crate::http::{Lane, Request, Response, Status};
+use crate::http::Request;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,69 +205,40 @@ impl Files {
         self
     }
 
+    /// Called on a helper before each job that may wait for the disk; with it,
+    /// whatever is not in the cache is such a job. For tests that make the disk
+    /// slow.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn before_disk(mut self, hook: impl Fn() + Send + Sync + 'static) -> Files {
+        self.options.before_disk = Some(Hook(Arc::new(hook)));
+        self
+    }
+
     /// A handler for `GET` on a route like `/{*path}`; `HEAD` comes with it.
     pub fn handler(&self) -> impl Fn(&mut Request) -> Reply + 'static {
-        handler(self.site())
+        let (site, inbox) = self.site();
+        handler(site, inbox)
     }
 
     /// Adds the routes for everything below `prefix`, which begins and ends with
     /// a slash: `GET` and `HEAD`, and those of the uploads if there are any.
     pub fn mount(&self, app: &mut App, prefix: &str) {
-        let site = self.site();
+        let (site, inbox) = self.site();
         let pattern = format!("{}/{{*path}}", prefix.strip_suffix('/').unwrap_or(prefix));
         if let Some(uploads) = &self.options.upload {
             upload::mount(app, &pattern, &site, uploads);
         }
-        app.get(&pattern, handler(site));
+        app.get(&pattern, handler(site, inbox));
     }
 
-    fn site(&self) -> Arc<Site> {
-        Arc::new(Site { jail: Arc::clone(&self.jail), options: self.options.clone() })
+    fn site(&self) -> (Arc<Site>, Inbox) {
+        let (site, inbox) = Site::new(Arc::clone(&self.jail), self.options.clone());
+        (Arc::new(site), inbox)
     }
 }
 
 fn open(path: &Path, links: Links) -> Result<Arc<Jail>, Error> {
     let refuse = |source| Error::Folder { path: path.to_owned(), source };
     Ok(Arc::new(Jail::new(path, links).map_err(refuse)?))
-}
-
-fn handler(site: Arc<Site>) -> impl Fn(&mut Request) -> Reply + 'static {
-    move |_: &mut Request| {
-        let site = Arc::clone(&site);
-        offload_now(move |request: &mut Request| {
-            let (site, wait) = (&*site, Wait::Allowed);
-            reply(Visit { site, request, wait, shelf: &NoShelf }.answer())
-        })
-        .lane(Lane::Engine)
-    }
-}
-
-struct NoShelf;
-
-impl Shelf for NoShelf {
-    fn get(&self, _: &str) -> Option<Arc<Resource>> {
-        None
-    }
-    fn put(&self, _: &str, _: &Arc<Resource>) {}
-}
-
-fn reply(result: Result<Response, Stop>) -> Reply {
-    match result {
-        Ok(response) => response.into(),
-        Err(Stop::Status(status)) => refuse(status),
-        // Not from a try that may wait.
-        Err(Stop::Wait) => Status::INTERNAL_SERVER_ERROR.into(),
-    }
-}
-
-/// The app's error page for that status.
-fn refuse(status: Status) -> Reply {
-    if status == Status::METHOD_NOT_ALLOWED {
-        // RFC 9110 section 15.5.6: the field is a must.
-        return Response::new(status)
-            .header("Allow", "GET, HEAD")
-            .text("405 Method Not Allowed\n")
-            .into();
-    }
-    status.into()
 }

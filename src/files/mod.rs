@@ -15,6 +15,7 @@
 //! The loop never waits for the disk: whatever touches it runs on a helper, in
 //! the engine's own lane, which is never refused.
 
+mod cache;
 mod fields;
 mod handler;
 mod listing;
@@ -24,6 +25,7 @@ mod pattern;
 mod plan;
 mod resource;
 mod serve;
+mod temperature;
 mod upload;
 mod variant;
 

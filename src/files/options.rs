@@ -4,6 +4,8 @@ use super::pattern::{Pattern, is_hashed};
 use super::upload::Uploads;
 use crate::error::Error;
 use crate::http::{ContentType, Headers, Response};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The settings of one folder; what each means is said at the method of
@@ -35,6 +37,17 @@ pub(super) struct Options {
     pub(super) cache_files: usize,
     pub(super) fresh: Duration,
     pub(super) upload: Option<Uploads>,
+    pub(super) before_disk: Option<Hook>,
+}
+
+/// What a test wants to happen before a helper touches the disk.
+#[derive(Clone)]
+pub(super) struct Hook(pub(super) Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 /// Content that the cache may hold. Its fields and names come on top.
@@ -69,6 +82,7 @@ impl Default for Options {
             cache_files: CACHE_FILES,
             fresh: FRESH,
             upload: None,
+            before_disk: None,
         }
     }
 }

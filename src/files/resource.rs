@@ -1,16 +1,21 @@
 //! What a path stands for: a file, as it was when it was looked at.
 
 use super::plan::Facts;
-use crate::disk::Opened;
-use crate::http::ContentType;
-use std::fs::File;
+use crate::http::{ContentType, Template};
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A file with all forms in which it can be sent.
 #[derive(Debug)]
 pub(super) struct Resource {
     /// The file's path within the site.
     pub(super) path: Box<str>,
+    /// What the file was when it was opened.
+    pub(super) stamp: Stamp,
+    /// Whether the stamp proves nothing when it is seen again.
+    pub(super) racy: bool,
     /// The file itself.
     pub(super) identity: Representation,
     /// Its other forms, see [`variant`](super::variant).
@@ -26,6 +31,8 @@ pub(super) struct Representation {
     pub(super) facts: Facts,
     pub(super) content_type: ContentType,
     pub(super) content: Content,
+    /// The head of a 200, for a request without conditions and ranges.
+    pub(super) ready: Option<Template>,
 }
 
 /// Where the bytes are.
@@ -38,11 +45,31 @@ pub(super) enum Content {
     File(Arc<File>),
 }
 
-impl Representation {
-    /// A file as it is, not read yet.
-    pub(super) fn of_file(opened: Opened, content_type: ContentType) -> Representation {
-        let facts = Facts::of(&opened.metadata);
-        let content = Content::File(Arc::new(opened.file));
-        Representation { coding: None, facts, content_type, content }
+/// What tells a file as it was from what it became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    facts: Facts,
+    device: u64,
+    /// The last change of content, name or rights, which nobody can set back.
+    changed: (i64, i64),
+}
+
+/// A file that was changed less than this before it was read can be changed
+/// again within the same tick of its file system's clock, and no stamp will
+/// tell. The coarsest clock, FAT's, ticks every two seconds.
+const TICK: Duration = Duration::from_secs(2);
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Stamp {
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Stamp { facts: Facts::of(metadata), device: metadata.dev(), changed }
+    }
+
+    /// Whether the change may not have been the last with this stamp. `now` is
+    /// a time before the file was read.
+    pub(super) fn is_racy(&self, now: SystemTime) -> bool {
+        let seconds = Duration::from_secs(u64::try_from(self.changed.0).unwrap_or(0));
+        // What is in the future is, too.
+        UNIX_EPOCH.checked_add(seconds + TICK).is_none_or(|end| end > now)
     }
 }

@@ -17,23 +17,36 @@
 //! On the loop every step that would wait ends the try with [`Stop::Wait`], and
 //! a helper makes another.
 
-use super::options::Options;
-use super::plan::{Plan, Span, plan};
-use super::resource::{Content, Representation, Resource};
+use super::options::{Options, extension};
+use super::plan::{Facts, Plan, Span, plan};
+use super::resource::{Content, Representation, Resource, Stamp};
+use super::temperature::{Inbox, Outbox, mailbox};
 use super::{fields, listing, mime, variant};
-use crate::disk::{Jail, OpenError, Opened};
+use crate::disk::{self, Jail, OpenError, Opened};
 use crate::http::{Body, FileSpan, Method, Request, Response, Status};
 use rustix::io::Errno;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 /// An open folder and how it is shown.
 #[derive(Debug)]
 pub(super) struct Site {
     pub(super) jail: Arc<Jail>,
     pub(super) options: Options,
+    /// Whether the loop may look at the file system.
+    is_local: bool,
+    /// For what the loop's cache should know.
+    pub(super) outbox: Outbox,
+}
+
+impl Site {
+    /// The site, and what the loop reads its news from.
+    pub(super) fn new(jail: Arc<Jail>, options: Options) -> (Site, Inbox) {
+        let (outbox, inbox) = mailbox();
+        let is_local = options.before_disk.is_none() && jail.is_local();
+        (Site { jail, options, is_local, outbox }, inbox)
+    }
 }
 
 /// Whether a try may wait for the disk.
@@ -54,10 +67,22 @@ pub(super) enum Stop {
     Status(Status),
 }
 
-/// Where files that were looked at are kept, by their path.
+/// Where files that were looked at are kept, by the path that led there.
 pub(super) trait Shelf {
-    fn get(&self, path: &str) -> Option<Arc<Resource>>;
-    fn put(&self, path: &str, resource: &Arc<Resource>);
+    fn get(&self, key: &str) -> Known;
+    /// It was just read.
+    fn put(&self, key: &str, resource: &Arc<Resource>);
+    /// The disk still says the same.
+    fn renew(&self, key: &str, resource: &Arc<Resource>);
+}
+
+/// What a shelf has.
+pub(super) enum Known {
+    /// To be taken as it is.
+    Fresh(Arc<Resource>),
+    /// To be compared with the disk.
+    Stale(Arc<Resource>),
+    Nothing,
 }
 
 /// One try to answer a request.
@@ -72,6 +97,8 @@ pub(super) struct Visit<'a> {
 /// in one write; above, the engine sends them piece by piece as the client
 /// takes them.
 pub(super) const SMALL_MAX: u64 = 64 * 1024;
+/// How often a file that changes meanwhile is read.
+const READS_MAX: u32 = 3;
 /// The longest name and the longest path that Linux knows, in bytes.
 const NAME_MAX: usize = 255;
 const PATH_MAX: usize = 4095;
@@ -89,10 +116,11 @@ impl Visit<'_> {
     /// [`Stop`].
     pub(super) fn answer(&self) -> Result<Response, Stop> {
         let path = wanted(self.request);
-        if let Err(status) = check(self.request, &self.site.options) {
-            return self.refuse(status);
-        }
-        match self.look(path) {
+        let found = match check(self.request, &self.site.options) {
+            Ok(()) => self.look(path),
+            Err(status) => Err(status.into()),
+        };
+        match found {
             Err(Stop::Status(Status::NOT_FOUND)) => self.not_found(path),
             other => other,
         }
@@ -103,29 +131,18 @@ impl Visit<'_> {
         let address = if path.is_empty() { self.request.path() } else { path };
         if !address.ends_with('/') {
             if path.is_empty() {
-                return Ok(to_folder(self.request));
+                return Ok(to_folder(self.site, self.request));
             }
-            if let Some(resource) = self.shelf.get(path) {
-                return self.respond(&resource);
-            }
-            let opened = self.open(path)?;
-            if opened.metadata.is_dir() {
-                return Ok(to_folder(self.request));
-            }
-            let resource = self.load(path, path, opened)?;
-            return self.respond(&resource);
-        }
-        if let Some(resource) = self.shelf.get(path) {
-            return self.respond(&resource);
+            return match self.find(path, path)? {
+                Found::File(resource) => Ok(respond(self.site, self.request, &resource)),
+                Found::Folder => Ok(to_folder(self.site, self.request)),
+            };
         }
         // A file is no folder: with a slash behind it, it is not found here.
         let index = format!("{path}{}", self.site.options.index);
-        match self.open(&index) {
-            Ok(opened) if opened.metadata.is_file() => {
-                let resource = self.load(path, &index, opened)?;
-                self.respond(&resource)
-            }
-            Ok(_) | Err(Stop::Status(Status::NOT_FOUND)) => self.list(path),
+        match self.find(path, &index) {
+            Ok(Found::File(resource)) => Ok(respond(self.site, self.request, &resource)),
+            Ok(Found::Folder) | Err(Stop::Status(Status::NOT_FOUND)) => self.list(path),
             Err(stop) => Err(stop),
         }
     }
@@ -142,11 +159,40 @@ impl Visit<'_> {
         if !folder.metadata.is_dir() {
             return Err(Status::NOT_FOUND.into());
         }
-        Ok(listing::answer(self.site, self.request, path, folder)?)
+        let mut response = listing::answer(self.site, self.request, path, folder)?;
+        fields::add_own(&self.site.options, &mut response);
+        Ok(response)
+    }
+
+    /// What is at this path, from the shelf or from the disk; on the shelf it is
+    /// under the key.
+    fn find(&self, key: &str, path: &str) -> Result<Found, Stop> {
+        let known = self.shelf.get(key);
+        if let Known::Fresh(resource) = known {
+            return Ok(Found::File(resource));
+        }
+        let opened = self.open(path)?;
+        if opened.metadata.is_dir() {
+            return Ok(Found::Folder);
+        }
+        // Also where a folder is named like the index file.
+        if !self.site.options.shows_file(path) {
+            return Err(Status::NOT_FOUND.into());
+        }
+        if let Known::Stale(resource) = known
+            && !resource.racy
+            && resource.stamp == Stamp::of(&opened.metadata)
+            && variant::is_same(self.site, &resource, self.wait)?
+        {
+            self.shelf.renew(key, &resource);
+            return Ok(Found::File(resource));
+        }
+        self.load(key, path, opened).map(Found::File)
     }
 
     fn open(&self, path: &str) -> Result<Opened, Stop> {
         let opened = match self.wait {
+            Wait::Never if !self.site.is_local => return Err(Stop::Wait),
             Wait::Never => self.site.jail.open_cached(path.as_bytes()),
             Wait::Allowed => self.site.jail.open(path.as_bytes()),
         };
@@ -159,68 +205,149 @@ impl Visit<'_> {
         })
     }
 
-    /// Looks at an open file and puts it on the shelf under that key.
+    /// Looks at an open file and puts it on the shelf.
     fn load(&self, key: &str, path: &str, opened: Opened) -> Result<Arc<Resource>, Stop> {
-        // A folder can be named like the index file.
-        if !opened.metadata.is_file() || !self.site.options.shows_file(path) {
-            return Err(Status::NOT_FOUND.into());
-        }
+        let now = self.request.now();
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::WouldBlock => Stop::Wait,
+            _ => Stop::Status(status_of(path, &error)),
+        };
+        let Read { content, stamp, facts, is_still } = read(opened, self.wait).map_err(failed)?;
         let content_type = match self.site.options.media_type(path) {
             Some(own) => own.clone(),
             None => mime::of(path),
         };
-        let mut identity = Representation::of_file(opened, content_type);
-        self.read(path, &mut identity)?;
+        let identity = Representation { coding: None, facts, content_type, content, ready: None };
         let others = variant::others(self.site, path, &identity, self.wait)?;
-        let resource = Arc::new(Resource { path: path.into(), identity, others });
-        self.shelf.put(key, &resource);
+        let racy = stamp.is_racy(now.wall);
+        let mut resource = Resource { path: path.into(), stamp, racy, identity, others };
+        make_ready(self.site, &mut resource);
+        let resource = Arc::new(resource);
+        if is_still {
+            self.shelf.put(key, &resource);
+        }
         Ok(resource)
     }
 
-    /// Reads content that is small.
-    fn read(&self, path: &str, form: &mut Representation) -> Result<(), Stop> {
-        if let Content::File(file) = &form.content
-            && form.facts.len <= SMALL_MAX
-        {
-            let whole = Span { offset: 0, len: form.facts.len };
-            let bytes = read(file, whole).map_err(|error| status_of(path, &error))?;
-            form.content = Content::Bytes(bytes.into());
-        }
-        Ok(())
-    }
-
-    fn respond(&self, resource: &Resource) -> Result<Response, Stop> {
-        let form = variant::choose(self.request, resource);
-        let content_type = form.content_type.clone();
-        let Plan { mut response, part } = plan(self.request, &form.facts, content_type);
-        fields::add(&self.site.options, resource, form, &mut response);
-        if let Some(part) = part {
-            response.set_body(body(&form.content, part, form.facts.len));
-        }
-        Ok(response)
-    }
-
     /// There is no such file.
-    fn not_found(&self, _path: &str) -> Result<Response, Stop> {
-        self.refuse(Status::NOT_FOUND)
+    fn not_found(&self, path: &str) -> Result<Response, Stop> {
+        let options = &self.site.options;
+        if let Some(page) = &options.spa
+            && can_be_page(self.request, path)
+            && let Some(resource) = self.page(page)?
+        {
+            return Ok(respond(self.site, self.request, &resource));
+        }
+        if let Some(page) = &options.page404
+            && let Some(resource) = self.page(page)?
+        {
+            // It is no answer to the conditions, nor a part of anything.
+            let form = &resource.identity;
+            let mut response = Response::new(Status::NOT_FOUND)
+                .header("X-Content-Type-Options", "nosniff")
+                .content(form.content_type.clone(), whole(form));
+            fields::add_own(options, &mut response);
+            return Ok(response);
+        }
+        Err(Status::NOT_FOUND.into())
     }
 
-    fn refuse(&self, status: Status) -> Result<Response, Stop> {
-        Err(status.into())
+    /// A file that the settings name; `None` if it isn't there.
+    fn page(&self, path: &str) -> Result<Option<Arc<Resource>>, Stop> {
+        match self.find(path, path) {
+            Ok(Found::File(resource)) => Ok(Some(resource)),
+            Ok(Found::Folder) | Err(Stop::Status(_)) => Ok(None),
+            Err(Stop::Wait) => Err(Stop::Wait),
+        }
+    }
+}
+
+/// What a path leads to.
+enum Found {
+    File(Arc<Resource>),
+    Folder,
+}
+
+/// Renders the heads of 200s.
+fn make_ready(site: &Site, resource: &mut Resource) {
+    let bare = Request::new(Method::GET, "/");
+    let now = bare.now().wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let ready = |form: &Representation| {
+        // A change in the future is told as of now, each time anew.
+        let lasts = form.facts.modified.0 <= now;
+        lasts.then(|| described(site, &bare, resource, form).into_template())
+    };
+    let identity = ready(&resource.identity);
+    let others: Vec<_> = resource.others.iter().map(ready).collect();
+    resource.identity.ready = identity;
+    for (form, ready) in resource.others.iter_mut().zip(others) {
+        form.ready = ready;
+    }
+}
+
+/// The response to a request for a file.
+#[inline]
+pub(super) fn respond(site: &Site, request: &Request, resource: &Resource) -> Response {
+    let form = variant::choose(request, resource);
+    match &form.ready {
+        Some(ready) if is_plain(request) => Response::of(ready).body(whole(form)),
+        _ => described(site, request, resource, form),
+    }
+}
+
+/// Whether the answer is the whole file, as far as the request goes: it has no
+/// condition and no range.
+#[inline]
+fn is_plain(request: &Request) -> bool {
+    let headers = request.headers();
+    headers.fields.iter().all(|field| match field.name_len {
+        // Range, If-Match, If-Range, If-None-Match, If-Modified-Since and
+        // If-Unmodified-Since: their lengths are few fields', and so are their
+        // first letters.
+        5 | 8 | 13 | 17 | 19 => !matches!(headers.name_of(*field), [b'R' | b'r' | b'I' | b'i', ..]),
+        _ => true,
+    })
+}
+
+/// The response as conditions, ranges and settings make it.
+fn described(
+    site: &Site,
+    request: &Request,
+    resource: &Resource,
+    form: &Representation,
+) -> Response {
+    let content_type = form.content_type.clone();
+    let Plan { mut response, part } = plan(request, &form.facts, content_type);
+    fields::add(&site.options, resource, form, &mut response);
+    if let Some(part) = part {
+        response.set_body(body(form, part));
+    }
+    response
+}
+
+/// All of the content.
+#[inline]
+fn whole(form: &Representation) -> Body {
+    match &form.content {
+        Content::Bytes(bytes) => Body::Shared(Arc::clone(bytes)),
+        Content::File(file) => {
+            let (file, len) = (Arc::clone(file), form.facts.len);
+            Body::File(FileSpan { file, offset: 0, len })
+        }
     }
 }
 
 /// A part of the content.
-fn body(content: &Content, part: Span, len: u64) -> Body {
-    let Span { offset, len: wanted } = part;
-    match content {
-        Content::Bytes(bytes) if wanted == len => Body::Shared(Arc::clone(bytes)),
+fn body(form: &Representation, part: Span) -> Body {
+    let Span { offset, len } = part;
+    match &form.content {
+        _ if len == form.facts.len => whole(form),
         Content::Bytes(bytes) => {
             let from = usize::try_from(offset).unwrap_or(usize::MAX);
-            let to = usize::try_from(offset + wanted).unwrap_or(usize::MAX);
+            let to = usize::try_from(offset + len).unwrap_or(usize::MAX);
             Body::Owned(bytes.get(from..to).unwrap_or(&[]).to_vec())
         }
-        Content::File(file) => Body::File(FileSpan { file: Arc::clone(file), offset, len: wanted }),
+        Content::File(file) => Body::File(FileSpan { file: Arc::clone(file), offset, len }),
     }
 }
 
@@ -276,22 +403,71 @@ pub(super) fn escape(request: &Request) -> Status {
 
 /// Sends the client to the folder's own address, so that relative links in its
 /// index lead into it. The query is kept.
-fn to_folder(request: &Request) -> Response {
+fn to_folder(site: &Site, request: &Request) -> Response {
     let path = request.path();
     let location = match request.query() {
         Some(query) => format!("{path}/?{query}"),
         None => format!("{path}/"),
     };
-    Response::new(Status::PERMANENT_REDIRECT).header("Location", location)
+    let mut response = Response::new(Status::PERMANENT_REDIRECT).header("Location", location);
+    fields::add_own(&site.options, &mut response);
+    response
 }
 
-/// Reads a part that is small. A file that has shrunk since is an error: the
-/// head that was planned is no longer true.
-fn read(file: &File, part: Span) -> io::Result<Vec<u8>> {
-    let len = usize::try_from(part.len.min(SMALL_MAX)).unwrap_or(0);
-    let mut bytes = vec![0; len];
-    file.read_exact_at(&mut bytes, part.offset)?;
-    Ok(bytes)
+/// A file that was opened, and read if it is small.
+pub(super) struct Read {
+    pub(super) content: Content,
+    pub(super) stamp: Stamp,
+    pub(super) facts: Facts,
+    /// Whether the content is one state of the file, as far as can be told.
+    pub(super) is_still: bool,
+}
+
+/// Reads a file that is small. One that changes while it is read is read again;
+/// if it goes on changing it is left to the engine, which sends as many bytes as
+/// it has now or cuts the connection: that is right for what only grows.
+///
+/// # Errors
+/// `WouldBlock` if it may not wait and had to; else as the system says.
+pub(super) fn read(opened: Opened, wait: Wait) -> io::Result<Read> {
+    let Opened { file, mut metadata } = opened;
+    for _ in 0..READS_MAX {
+        let (facts, stamp) = (Facts::of(&metadata), Stamp::of(&metadata));
+        if facts.len > SMALL_MAX {
+            let content = Content::File(Arc::new(file));
+            return Ok(Read { content, stamp, facts, is_still: true });
+        }
+        // At most SMALL_MAX; one more byte would show that it grew.
+        let mut bytes = vec![0; usize::try_from(facts.len).unwrap_or(0)];
+        let count = match wait {
+            Wait::Never => disk::read_resident(&file, &mut bytes, 0)?,
+            Wait::Allowed => disk::read(&file, &mut bytes, 0)?,
+        };
+        metadata = file.metadata()?;
+        if count == bytes.len() && Stamp::of(&metadata) == stamp {
+            let content = Content::Bytes(bytes.into());
+            return Ok(Read { content, stamp, facts, is_still: true });
+        }
+    }
+    let (facts, stamp) = (Facts::of(&metadata), Stamp::of(&metadata));
+    Ok(Read { content: Content::File(Arc::new(file)), stamp, facts, is_still: false })
+}
+
+/// Whether what isn't found could be a page of an application in the browser:
+/// its last name has no extension, or the client says that it wants a page. An
+/// image that is missing stays missing. What is never shown stays so, too.
+fn can_be_page(request: &Request, path: &str) -> bool {
+    let is_name = !has_encoded_slash(request.path()) && !path.contains(['\0', '\\']);
+    let hidden = path.split('/').any(|name| name.starts_with('.'));
+    let wants_page = || {
+        let mut accepted = request.headers().list("accept");
+        accepted.any(|range| {
+            let media = range.split(|b| *b == b';').next().unwrap_or(range);
+            media.trim_ascii_end().eq_ignore_ascii_case(b"text/html")
+        })
+    };
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    reads && is_name && !hidden && (extension(path).is_none() || wants_page())
 }
 
 /// What the client is told of a failure; the log is told all.

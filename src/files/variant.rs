@@ -19,6 +19,15 @@ pub(super) fn others(
     Ok(Vec::new())
 }
 
+/// Whether the other forms of a file, which itself is as it was, are what they
+/// were, and no others have come.
+///
+/// # Errors
+/// [`Stop`].
+pub(super) fn is_same(_site: &Site, _resource: &Resource, _wait: Wait) -> Result<bool, Stop> {
+    Ok(true)
+}
+
 /// The form that the client likes best.
 pub(super) fn choose<'a>(_request: &Request, resource: &'a Resource) -> &'a Representation {
     &resource.identity

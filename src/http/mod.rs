@@ -47,3 +47,5 @@ pub use status::Status;
 
 pub(crate) use headers::Field;
 pub(crate) use request::Span;
+#[cfg(feature = "files")]
+pub(crate) use response::Template;

@@ -3,6 +3,7 @@
 use super::{Body, Headers, InvalidField, Status};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// A response (RFC 9110 section 3.4): status, field lines, content.
 ///
@@ -20,8 +21,25 @@ pub struct Response {
     status: Status,
     content_type: Option<ContentType>,
     headers: Headers,
+    /// Fields that many responses share, instead of the two above: until the
+    /// first of them is changed.
+    template: Option<Template>,
     body: Body,
     close: bool,
+}
+
+/// Status, media type and field lines, ready to be used again and again. A
+/// response made of it costs a count of references.
+#[derive(Clone, Debug)]
+pub(crate) struct Template(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    status: Status,
+    content_type: Option<ContentType>,
+    headers: Headers,
+    /// Whether none of the fields takes the place of one of the engine's.
+    is_plain: bool,
 }
 
 /// A media type: one of the program's own, or built at run time.
@@ -70,7 +88,40 @@ impl Response {
     #[inline]
     pub fn new(status: Status) -> Response {
         let (content_type, headers, body) = (None, Headers::new(), Body::Empty);
-        Response { status, content_type, headers, body, close: false }
+        Response { status, content_type, headers, template: None, body, close: false }
+    }
+
+    /// With these fields, and no content yet.
+    #[inline]
+    pub(crate) fn of(template: &Template) -> Response {
+        let mut response = Response::new(template.0.status);
+        response.template = Some(template.clone());
+        response
+    }
+
+    /// Makes status and fields those of many responses; the content is dropped.
+    pub(crate) fn into_template(mut self) -> Template {
+        self.unshare();
+        let Response { status, content_type, headers, .. } = self;
+        let engine = ["server", "date", "upgrade"];
+        let is_plain = engine.iter().all(|name| headers.get(name).is_none());
+        Template(Arc::new(Shared { status, content_type, headers, is_plain }))
+    }
+
+    /// Takes a copy of what is shared, to be changed.
+    fn unshare(&mut self) {
+        if let Some(template) = self.template.take() {
+            self.headers = template.0.headers.clone();
+            if self.content_type.is_none() {
+                self.content_type = template.0.content_type.clone();
+            }
+        }
+    }
+
+    /// Whether the fields are shared, and none of them is the engine's.
+    #[inline]
+    pub(crate) fn has_plain_template(&self) -> bool {
+        self.template.as_ref().is_some_and(|template| template.0.is_plain)
     }
 
     /// The status.
@@ -112,6 +163,7 @@ impl Response {
             return self.set_header(name, value);
         }
         not_reserved(name)?;
+        self.unshare();
         self.headers.add(name, value)
     }
 
@@ -126,11 +178,13 @@ impl Response {
             return Ok(());
         }
         not_reserved(name)?;
+        self.unshare();
         self.headers.set(name, value)
     }
 
     /// Removes all lines of that name; whether there was one.
     pub fn remove_header(&mut self, name: &str) -> bool {
+        self.unshare();
         if name.eq_ignore_ascii_case("content-type") {
             return self.content_type.take().is_some();
         }
@@ -140,19 +194,27 @@ impl Response {
     /// The first value of that field.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         if name.eq_ignore_ascii_case("content-type") {
-            return self.content_type.as_ref().map(|t| t.as_str().as_bytes());
+            return self.content_type().map(|t| t.as_str().as_bytes());
         }
-        self.headers.get(name)
+        self.headers().get(name)
     }
 
     /// The field lines but for `Content-Type` and those the engine adds.
+    #[inline]
     pub fn headers(&self) -> &Headers {
-        &self.headers
+        match &self.template {
+            None => &self.headers,
+            Some(template) => &template.0.headers,
+        }
     }
 
     /// The media type.
+    #[inline]
     pub fn content_type(&self) -> Option<&ContentType> {
-        self.content_type.as_ref()
+        match (&self.content_type, &self.template) {
+            (None, Some(template)) => template.0.content_type.as_ref(),
+            (own, _) => own.as_ref(),
+        }
     }
 
     /// Changes the media type.
@@ -255,6 +317,7 @@ impl Response {
     fn owns_nothing(&self) -> bool {
         self.body.owns_nothing()
             && matches!(self.content_type, None | Some(ContentType(Cow::Borrowed(_))))
+            && self.template.is_none()
             && self.headers.bytes.capacity() == 0
             && self.headers.fields.capacity() == 0
     }
@@ -262,8 +325,8 @@ impl Response {
     /// Whether it is as [`Response::default`] makes it, but for the status.
     pub(crate) fn is_fresh(&self) -> bool {
         matches!(self.body, Body::Empty)
-            && self.headers.is_empty()
-            && self.content_type.is_none()
+            && self.headers().is_empty()
+            && self.content_type().is_none()
             && !self.close
     }
 }

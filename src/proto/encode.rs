@@ -141,6 +141,18 @@ pub(crate) fn whole(response: &Response, content: &[u8], preamble: &Preamble, ou
             out.extend_from_slice(b"\r\nContent-Length: ");
             digits_and_end(content.len() as u64, out);
         }
+        // Fields that were ready before: one copy more.
+        Some(media) if response.status() == Status::OK && response.has_plain_template() => {
+            let lines = fields.wire();
+            let room = preamble.bytes.len() + media.len() + lines.len() + ROOM;
+            out.reserve(room + content.len());
+            out.extend_from_slice(&preamble.bytes);
+            out.extend_from_slice(media.as_bytes());
+            out.extend_from_slice(CRLF);
+            out.extend_from_slice(lines);
+            out.extend_from_slice(b"Content-Length: ");
+            digits_and_end(content.len() as u64, out);
+        }
         _ => {
             let said = Content::Length(content.len() as u64);
             head(response, preamble, said, Persistence::Assumed, out);

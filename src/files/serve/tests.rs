@@ -37,7 +37,7 @@ impl Folder {
 
     fn root(&self) -> Site {
         let jail = Jail::new(self.0.join("site"), Links::Refuse).unwrap();
-        Site { jail: Arc::new(jail), options: Options::default() }
+        Site::new(Arc::new(jail), Options::default()).0
     }
 }
 
@@ -74,11 +74,13 @@ fn answer(site: &Site, request: &Request) -> Result<Response, Status> {
 struct NoShelf;
 
 impl Shelf for NoShelf {
-    fn get(&self, _: &str) -> Option<Arc<Resource>> {
-        None
+    fn get(&self, _: &str) -> Known {
+        Known::Nothing
     }
 
     fn put(&self, _: &str, _: &Arc<Resource>) {}
+
+    fn renew(&self, _: &str, _: &Arc<Resource>) {}
 }
 
 fn get(root: &Site, target: &str) -> Result<Response, Status> {
