@@ -28,6 +28,7 @@ pub(crate) mod scan;
 mod service;
 mod status;
 
+pub mod accept;
 pub mod chars;
 pub mod conditional;
 pub mod date;
