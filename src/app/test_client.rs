@@ -6,7 +6,7 @@
 //! no thread and no waiting, and a handler's mistakes show in its own test.
 
 use crate::http::{
-    Body, End, Exchange, FileSpan, Headers, Intake, Method, Outcome, Pull, Request, Service,
+    Body, End, Exchange, FileSpan, Headers, Intake, Method, Outcome, Part, Pull, Request, Service,
     Source, Span, Status, Step,
 };
 use std::io;
@@ -231,6 +231,15 @@ fn sink_status(error: &io::Error) -> Status {
 fn read(body: Body) -> (Vec<u8>, bool) {
     match body {
         Body::File(span) => read_file(&span).map_or((Vec::new(), false), |bytes| (bytes, true)),
+        Body::Pieces(parts) => {
+            let read = |part: &Part| match part {
+                Part::File(span) => read_file(span).ok(),
+                other => other.bytes().map(<[u8]>::to_vec),
+            };
+            let read: Vec<_> = parts.iter().map_while(read).collect();
+            let complete = read.len() == parts.len();
+            (read.concat(), complete)
+        }
         Body::Inline(mut source, len) | Body::Blocking(mut source, len) => {
             let (bytes, ended) = pull(source.as_mut());
             let whole = len.is_none_or(|len| len == bytes.len() as u64);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub enum Body {
     /// A part of a file, sent without passing through user memory where the
     /// transport allows it.
     File(FileSpan),
+    /// Several of these, one behind the other. They are queued all at once, so
+    /// keep them few; of the files, each must stay open until its turn.
+    Pieces(Vec<Part>),
     /// A stream that is pulled on the loop: [`Source::pull`] must not block.
     /// With the length in bytes, if it is known.
     Inline(Box<dyn Source>, Option<u64>),
@@ -58,6 +62,8 @@ impl Body {
             Body::Owned(bytes) => Some(bytes.len() as u64),
             Body::Shared(bytes) => Some(bytes.len() as u64),
             Body::File(span) => Some(span.len),
+            // A sum beyond 64 bits is no length that could be sent.
+            Body::Pieces(parts) => parts.iter().try_fold(0u64, |sum, p| sum.checked_add(p.len())),
             Body::Inline(_, len) | Body::Blocking(_, len) => *len,
         }
     }
@@ -93,6 +99,7 @@ impl fmt::Debug for Body {
             Body::Owned(_) => "Owned",
             Body::Shared(_) => "Shared",
             Body::File(_) => "File",
+            Body::Pieces(_) => "Pieces",
             Body::Inline(..) => "Inline",
             Body::Blocking(..) => "Blocking",
             Body::Switch(_) => "Switch",
@@ -101,6 +108,65 @@ impl fmt::Debug for Body {
             Some(len) => write!(f, "{kind}({len} bytes)"),
             None => write!(f, "{kind}"),
         }
+    }
+}
+
+/// A part of [`Body::Pieces`].
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Part {
+    /// Bytes that live in the program.
+    Static(&'static [u8]),
+    /// Bytes of this response alone.
+    Owned(Vec<u8>),
+    /// Bytes shared by many responses.
+    Shared(Arc<[u8]>),
+    /// Some of the bytes shared by many responses; what lies beyond their end
+    /// is not there.
+    Slice(Arc<[u8]>, Range<usize>),
+    /// A part of a file.
+    File(FileSpan),
+}
+
+impl Part {
+    /// The length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Part::File(span) => span.len,
+            other => other.bytes().map_or(0, |bytes| bytes.len() as u64),
+        }
+    }
+
+    /// Whether it has no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, if they are in memory.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Part::Static(bytes) => Some(bytes),
+            Part::Owned(bytes) => Some(bytes),
+            Part::Shared(bytes) => Some(bytes),
+            Part::Slice(bytes, range) => {
+                let end = range.end.min(bytes.len());
+                Some(bytes.get(range.start..end).unwrap_or(&[]))
+            }
+            Part::File(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Part::Static(_) => "Static",
+            Part::Owned(_) => "Owned",
+            Part::Shared(_) => "Shared",
+            Part::Slice(..) => "Slice",
+            Part::File(_) => "File",
+        };
+        write!(f, "{kind}({} bytes)", self.len())
     }
 }
 

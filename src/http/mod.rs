@@ -36,7 +36,7 @@ pub mod form;
 pub mod range;
 pub mod target;
 
-pub use body::{Body, FileSpan, Pull, Sink, Source, Switched, Takeover};
+pub use body::{Body, FileSpan, Part, Pull, Sink, Source, Switched, Takeover};
 pub use exchange::{Bookmark, Exchange, Home, Now, Peer, Wake};
 pub use headers::{Headers, InvalidField};
 pub use method::{Method, Version};

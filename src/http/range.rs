@@ -35,6 +35,7 @@ pub struct Bytes {
 
 /// What a `Range` field means for content of a known length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack, for one decision")]
 pub enum Wanted {
     /// All of it, with 200: there is no field, or none that we follow.
     Whole,

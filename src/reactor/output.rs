@@ -9,10 +9,11 @@
 //!               \--(no room, or the queue is not empty)-> queue -> writev, sendfile
 //! ```
 
-use crate::http::FileSpan;
+use crate::http::{FileSpan, Part};
 use crate::net::Socket;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Below this many queued bytes a stream is asked for more.
@@ -29,6 +30,10 @@ const VECTOR: usize = 16;
 /// Bytes given to one connection before the others have a turn: a socket filled
 /// to the brim costs its neighbours more than it gains.
 pub(crate) const SLICE: usize = 256 * 1024;
+
+/// What one call costs at least, in bytes of the above: many small pieces of
+/// files would else have the loop to themselves.
+const CALL: usize = 4 * 1024;
 
 /// What waits to be written, in order.
 #[derive(Debug, Default)]
@@ -63,7 +68,8 @@ enum Front {
 enum Piece {
     Owned(Vec<u8>, usize),
     Static(&'static [u8]),
-    Shared(Arc<[u8]>, usize),
+    /// From where to where.
+    Shared(Arc<[u8]>, usize, usize),
     File(FileSpan),
 }
 
@@ -118,9 +124,27 @@ impl Output {
     }
 
     pub(crate) fn push_shared(&mut self, bytes: Arc<[u8]>) {
-        if !bytes.is_empty() {
-            self.pushed += bytes.len() as u64;
-            self.queue.push_back(Piece::Shared(bytes, 0));
+        let all = 0..bytes.len();
+        self.push_slice(bytes, all);
+    }
+
+    /// Those of the bytes that are there.
+    fn push_slice(&mut self, bytes: Arc<[u8]>, range: Range<usize>) {
+        let Range { start, end } = range;
+        let end = end.min(bytes.len());
+        if start < end {
+            self.pushed += (end - start) as u64;
+            self.queue.push_back(Piece::Shared(bytes, start, end));
+        }
+    }
+
+    pub(crate) fn push_part(&mut self, part: Part) {
+        match part {
+            Part::Static(bytes) => self.push_static(bytes),
+            Part::Owned(bytes) => self.push(bytes),
+            Part::Shared(bytes) => self.push_shared(bytes),
+            Part::Slice(bytes, range) => self.push_slice(bytes, range),
+            Part::File(span) => self.push_file(span),
         }
     }
 
@@ -204,7 +228,7 @@ impl Output {
             if taken == 0 {
                 return Ok(Flushed::Full);
             }
-            *budget = budget.saturating_sub(taken);
+            *budget = budget.saturating_sub(taken.max(CALL));
             self.drop_front(taken);
         }
         Ok(Flushed::All)
@@ -240,7 +264,7 @@ impl Output {
                     *at += step as usize;
                     self.queued -= step as usize;
                 }
-                Piece::Shared(_, at) => *at += step as usize,
+                Piece::Shared(_, at, _) => *at += step as usize,
                 Piece::Static(bytes) => *bytes = bytes.get(step as usize..).unwrap_or(&[]),
                 Piece::File(span) => {
                     span.offset += step;
@@ -314,7 +338,7 @@ impl Piece {
         match self {
             Piece::Owned(bytes, at) => Some(bytes.get(*at..).unwrap_or(&[])),
             Piece::Static(bytes) => Some(bytes),
-            Piece::Shared(bytes, at) => Some(bytes.get(*at..).unwrap_or(&[])),
+            Piece::Shared(bytes, at, end) => Some(bytes.get(*at..*end).unwrap_or(&[])),
             Piece::File(_) => None,
         }
     }

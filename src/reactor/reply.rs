@@ -68,11 +68,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let shared = &mut *self.shared;
         let body = exchange.response.take_body();
         let endless = body.len().is_none();
-        if let (Body::Static(_) | Body::Owned(_) | Body::Shared(_) | Body::File(_), Some(length)) =
-            (&body, body.len())
-        {
-            let length = usize::try_from(length).unwrap_or(usize::MAX);
-            if !self.connection.http.frame(length, &mut shared.out) {
+        if !matches!(body, Body::Inline(..) | Body::Blocking(..)) {
+            let length = body.len().and_then(|length| usize::try_from(length).ok());
+            let http = &mut self.connection.http;
+            if !length.is_some_and(|length| http.frame(length, &mut shared.out)) {
                 return self.cut(exchange, from);
             }
         }
@@ -80,13 +79,16 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let source = match body {
             Body::Inline(source, _) => Pulling::Inline(source),
             Body::Blocking(source, _) => Pulling::Blocking(source),
-            in_memory => {
+            at_hand => {
                 output.take(&mut shared.out);
-                match in_memory {
+                match at_hand {
                     Body::Static(bytes) => output.push_static(bytes),
                     Body::Owned(bytes) => output.push(bytes),
                     Body::Shared(bytes) => output.push_shared(bytes),
                     Body::File(span) => output.push_file(span),
+                    Body::Pieces(parts) => {
+                        parts.into_iter().for_each(|part| output.push_part(part))
+                    }
                     _ => {}
                 }
                 return self.finish(exchange, from);

@@ -324,6 +324,7 @@ impl Ask {
             }
             Ending::Owned(key, len) | Ending::Static(key, len) => part(key, len),
             Ending::Shared(key, len) | Ending::File(key, len) => part(key, len),
+            Ending::Pieces(key, len) => part(key, len),
             Ending::Stream(Stream { key, len, known, fails, .. }) => {
                 self.endless = !known;
                 if old && !known && !self.expected.to_head {
@@ -440,7 +441,8 @@ fn program(rng: &mut Rng) -> Program {
     let (key, len) = (rng.below(KEYS), rng.length(300_000));
     let ending = match rng.below(14) {
         0 => Ending::None,
-        1 | 2 => Ending::Owned(key, len),
+        1 => Ending::Owned(key, len),
+        2 => Ending::Pieces(key, len),
         3 => Ending::Static(key, len),
         4 => Ending::Shared(key, len),
         5 | 6 => Ending::File(key, len),

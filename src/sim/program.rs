@@ -41,6 +41,8 @@ pub(crate) enum Ending {
     Static(usize, usize),
     Shared(usize, usize),
     File(usize, usize),
+    /// The same in pieces of every kind.
+    Pieces(usize, usize),
     /// The received content, or its sum if a sink took it.
     Echo,
     /// Owned, and close.
@@ -96,6 +98,7 @@ impl fmt::Display for Program {
             Ending::Static(key, len) => write!(f, "/static.{key}.{len}"),
             Ending::Shared(key, len) => write!(f, "/shared.{key}.{len}"),
             Ending::File(key, len) => write!(f, "/file.{key}.{len}"),
+            Ending::Pieces(key, len) => write!(f, "/pieces.{key}.{len}"),
             Ending::Echo => f.write_str("/echo"),
             Ending::Close(key, len) => write!(f, "/close.{key}.{len}"),
             Ending::Stream(Stream { key, len, blocking, known, fails, seed }) => {
@@ -140,6 +143,7 @@ fn ending(segment: &str) -> Result<Ending, ()> {
         ("static", [key, len]) => Ending::Static(*key as usize, *len as usize),
         ("shared", [key, len]) => Ending::Shared(*key as usize, *len as usize),
         ("file", [key, len]) => Ending::File(*key as usize, *len as usize),
+        ("pieces", [key, len]) => Ending::Pieces(*key as usize, *len as usize),
         ("close", [key, len]) => Ending::Close(*key as usize, *len as usize),
         ("stream", [key, len, flags, seed]) => Ending::Stream(Stream {
             key: *key as usize,

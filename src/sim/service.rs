@@ -4,7 +4,7 @@ use super::content::{self, Sum};
 use super::program::{Act, Ending, Program, Stream};
 use super::rng::Rng;
 use crate::http::{
-    Body, ContentType, End, Exchange, FileSpan, Intake, Job, Lane, Outcome, Pull, Request,
+    Body, ContentType, End, Exchange, FileSpan, Intake, Job, Lane, Outcome, Part, Pull, Request,
     Response, Service, Sink, Source, Status, Step, Wake,
 };
 use std::cell::RefCell;
@@ -172,16 +172,13 @@ impl Scripted {
             Ending::Shared(key, len) => {
                 response.content(bytes, Body::Shared(Arc::from(content::part(key, len))))
             }
-            Ending::File(key, len) => match content::file() {
-                Ok(file) => {
-                    let span = FileSpan { file, offset: key as u64, len: len as u64 };
-                    response.content(bytes, Body::File(span))
-                }
-                Err(error) => {
-                    self.ledger.borrow_mut().complain(format!("no temporary file: {error}"));
-                    response
-                }
+            Ending::File(key, len) => match self.span(key, len) {
+                Some(span) => response.content(bytes, Body::File(span)),
+                None => response,
             },
+            Ending::Pieces(key, len) => {
+                response.content(bytes, Body::Pieces(self.pieces(key, len)))
+            }
             Ending::Echo => match exchange.request.extension::<Sum>() {
                 Some(sum) => response.text(sum.text()),
                 None => {
@@ -200,6 +197,40 @@ impl Scripted {
             }
         };
         Step::Respond(exchange)
+    }
+
+    fn span(&self, key: usize, len: usize) -> Option<FileSpan> {
+        match content::file() {
+            Ok(file) => Some(FileSpan { file, offset: key as u64, len: len as u64 }),
+            Err(error) => {
+                self.ledger.borrow_mut().complain(format!("no temporary file: {error}"));
+                None
+            }
+        }
+    }
+
+    /// That part in pieces of every kind, files at both ends of one another.
+    fn pieces(&self, key: usize, len: usize) -> Vec<Part> {
+        let (mut parts, fifth) = (Vec::new(), len / 5);
+        let mut at = key;
+        for kind in 0..6 {
+            let len = if kind < 5 { fifth } else { key + len - at };
+            let bytes = content::part(at, len);
+            let part = match kind {
+                0 => Some(Part::Owned(bytes.to_vec())),
+                1 | 2 => self.span(at, len).map(Part::File),
+                3 => Some(Part::Shared(Arc::from(bytes))),
+                4 => {
+                    let from = at.min(1);
+                    let more = content::part(at - from, from + len + 1);
+                    Some(Part::Slice(Arc::from(more), from..from + len))
+                }
+                _ => Some(Part::Static(bytes)),
+            };
+            parts.extend(part);
+            at += len;
+        }
+        parts
     }
 
     fn sink(&self, fails: bool) -> Box<dyn Sink> {
