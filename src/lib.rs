@@ -41,6 +41,7 @@
 //! | 2 | [`reactor`], [`app`] | the loop; routes and handlers. Neither knows the other |
 //! | 1 | [`proto`], [`route`] | HTTP/1.1 without I/O; which route serves a path |
 //! | 1 | [`net`], [`helper`], [`disk`] | sockets; threads; files below a folder |
+//! | 1 | `codec` (feature) | bytes made shorter |
 //! | 0 | [`http`], [`Config`], [`Error`], [`stats`] | the vocabulary, limits, counters |
 //!
 //! Loop and application meet in [`http::Service`], on the ground floor.
@@ -59,6 +60,7 @@
 //! | Feature | Default | Adds |
 //! |---|---|---|
 //! | `files` | yes | `files::Files`: a folder as a handler |
+//! | `gzip` | yes | `codec::gzip`; with `files`, content compressed as it is sent |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `cli` | yes | the command `onepoll`; includes `files` |
 //!
@@ -90,6 +92,8 @@
 pub mod mutants;
 
 pub mod app;
+#[cfg(feature = "gzip")]
+pub mod codec;
 mod config;
 pub mod disk;
 mod error;

@@ -87,7 +87,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     Body::Shared(bytes) => output.push_shared(bytes),
                     Body::File(span) => output.push_file(span),
                     Body::Pieces(parts) => {
-                        parts.into_iter().for_each(|part| output.push_part(part))
+                        parts.into_iter().for_each(|part| output.push_part(part));
                     }
                     _ => {}
                 }
