@@ -101,16 +101,20 @@ fn any_tag(headers: &Headers, name: &str, matches: impl Fn(&[u8]) -> bool) -> bo
         if rest == b"*" {
             return true;
         }
-        while let Some((tag, behind)) = entity_tag(rest) {
+        loop {
+            // Members may be empty (section 5.6.1.2).
+            while let [b',' | b' ' | b'\t', more @ ..] = rest {
+                rest = more;
+            }
+            let Some((tag, behind)) = entity_tag(rest) else { return false };
+            rest = super::chars::trim(behind);
+            if !matches!(rest, [] | [b',', ..]) {
+                return false;
+            }
             if matches(tag) {
                 return true;
             }
-            rest = behind.trim_ascii_start();
-            while let [b',', more @ ..] = rest {
-                rest = more.trim_ascii_start();
-            }
         }
-        false
     })
 }
 
