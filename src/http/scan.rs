@@ -40,19 +40,20 @@ pub(crate) fn unreserved(rest: &[u8]) -> usize {
     rest.len() - behind(rest, UNRESERVED).len()
 }
 
-/// How many bytes of a request target `rest` begins with, up to the first `?`
-/// or `%` (RFC 9112 section 3.2).
-#[inline(never)] // the registers are its own
+/// How many bytes of a request target `rest` begins with (RFC 9112 section 3.2),
+/// or less: the stop may be a byte that is allowed, such as `?`, `%` or `&`.
+#[inline(always)]
 pub(crate) fn target(rest: &[u8]) -> usize {
-    let mut left = rest;
-    // Many are short: a run would be wasted on them.
-    if let Some((short, tail)) = left.split_first_chunk::<16>() {
-        if let Some(first) = first_special(short) {
-            let left = left.get(first..).unwrap_or(&[]);
-            return rest.len() - behind(left, PLAIN).len();
-        }
-        left = tail;
+    // Most are short: a run would be wasted on them.
+    match rest.split_first_chunk::<16>() {
+        Some((short, tail)) => first_special(short).unwrap_or_else(|| 16 + long_target(tail)),
+        None => long_target(rest),
     }
+}
+
+#[inline(never)] // the registers are its own
+fn long_target(rest: &[u8]) -> usize {
+    let mut left = rest;
     while let Some((run, tail)) = left.split_first_chunk::<RUN>() {
         // One more makes 0x7f the least of all signed bytes, and 0x80 to 0xfe
         // stay negative: one comparison finds them and what is up to SP. (0xff
@@ -84,15 +85,20 @@ pub(crate) fn value(rest: &[u8]) -> usize {
 }
 
 /// What is behind that value.
-#[inline(never)] // the registers are its own
+#[inline(always)]
 pub(crate) fn behind_value(rest: &[u8]) -> &[u8] {
-    let mut left = rest;
-    if let Some((short, tail)) = left.split_first_chunk::<16>() {
-        if let Some(first) = first_control(short) {
-            return left.get(first..).unwrap_or(&[]);
-        }
-        left = tail;
+    match rest.split_first_chunk::<16>() {
+        Some((short, tail)) => match first_control(short) {
+            Some(first) => rest.get(first..).unwrap_or(&[]),
+            None => behind_long_value(tail),
+        },
+        None => behind_long_value(rest),
     }
+}
+
+#[inline(never)] // the registers are its own
+fn behind_long_value(rest: &[u8]) -> &[u8] {
+    let mut left = rest;
     while let Some((run, tail)) = left.split_first_chunk::<RUN>() {
         // As above. Says yes to 0x80 and up as well, which the words correct.
         if run.iter().fold(false, |any, b| any | (b.wrapping_add(1) as i8 <= b' ' as i8))
@@ -187,14 +193,16 @@ mod tests {
         }
     }
 
-    /// The value with the stops that are allowed passed, as the parser does.
-    fn whole_value(rest: &[u8]) -> usize {
-        let mut at = 0;
-        loop {
-            at += value(&rest[at..]);
-            match rest.get(at) {
-                Some(&b) if is(b, VALUE) => at += 1,
-                _ => return at,
+    /// A scan with the stops that are allowed passed, as the parser does.
+    fn whole(scan: impl Fn(&[u8]) -> usize, class: u8) -> impl Fn(&[u8]) -> usize {
+        move |rest| {
+            let mut at = 0;
+            loop {
+                at += scan(&rest[at..]);
+                match rest.get(at) {
+                    Some(&b) if is(b, class) => at += 1,
+                    _ => return at,
+                }
             }
         }
     }
@@ -202,14 +210,15 @@ mod tests {
     #[test]
     fn values_end_at_what_no_value_holds() {
         for filler in [b'x', b'~', b'\t', 0x80, 0xfe, 0xff] {
-            compare(whole_value, filler, |b| !is(b, VALUE));
+            compare(whole(value, VALUE), filler, |b| !is(b, VALUE));
         }
     }
 
     #[test]
     fn targets_end_at_what_no_target_holds_and_marks() {
-        compare(target, b'/', |b| !is(b, TARGET) || b == b'?' || b == b'%');
-        compare(target, b'~', |b| !is(b, TARGET) || b == b'?' || b == b'%');
+        for filler in [b'/', b'~', b'&'] {
+            compare(whole(target, PLAIN), filler, |b| !is(b, TARGET) || b == b'?' || b == b'%');
+        }
     }
 
     #[test]

@@ -216,6 +216,10 @@ impl Notes {
     /// The conclusion, at the end of the head.
     #[inline(always)]
     pub(super) fn decide(self, version: Version, length: Option<u64>) -> Result<Framing, Fault> {
+        if self.0 & !Notes::KEEP == Notes::HOST && length.is_none() && version == Version::Http11 {
+            // As nearly always. What follows comes to the same.
+            return Ok(Framing { body: Length::None, keep: true, expect: false, upgrade: false });
+        }
         if version == Version::Http11 && !self.has(Notes::HOST) {
             return Err(Fault::bad("no Host in HTTP/1.1")); // RFC 9112 section 3.2
         }

@@ -108,19 +108,32 @@ impl Head {
         input: &[u8],
         request: &mut Request,
     ) -> Result<Option<(usize, Framing)>, Fault> {
-        if self.stage == Stage::Blank
-            && self.blank == 0
-            && let Some(done) = whole::read(limits, input, request)
-        {
-            self.blank_lines = 0;
-            return Ok(Some(done));
+        match self.whole(limits, input, request) {
+            Some(done) => Ok(Some(done)),
+            None => self.resume(limits, input, request),
         }
-        self.resume(limits, input, request)
+    }
+
+    /// The same, for a head that is whole in the input and has nothing unusual;
+    /// `None`: it may be any other, and nothing has happened but to the request.
+    #[inline(always)]
+    pub(super) fn whole(
+        &mut self,
+        limits: &Limits,
+        input: &[u8],
+        request: &mut Request,
+    ) -> Option<(usize, Framing)> {
+        if self.stage != Stage::Blank || self.blank != 0 {
+            return None;
+        }
+        let done = whole::read(limits, input, request)?;
+        self.blank_lines = 0;
+        Some(done)
     }
 
     /// The same, for a head of any kind, begun or not.
     #[inline(never)]
-    fn resume(
+    pub(super) fn resume(
         &mut self,
         limits: &Limits,
         input: &[u8],

@@ -8,7 +8,8 @@ use super::asked::Asked;
 use super::decode::{Decoded, Decoder};
 use super::encode::{self, Content, Encoder, Persistence};
 use super::state::{State, Step};
-use super::{Cycle, Event, Fault, Framed, Framing, Head, Length, Preamble, Read, Write};
+use super::{Cycle, Event, Fault, Framed, Framing, Head, Length, Misuse};
+use super::{Preamble, Read, Write};
 use crate::config::Limits;
 use crate::http::{Request, Response, Status, Version};
 
@@ -83,8 +84,20 @@ impl Http1 {
     ///
     /// # Errors
     /// [`Fault`]; nothing is read after it. Answer with [`refuse`](Http1::refuse).
-    #[inline]
     pub fn receive(
+        &mut self,
+        limits: &Limits,
+        input: &[u8],
+        request: &mut Request,
+    ) -> Result<(usize, Event), Fault> {
+        match self.receive_whole(limits, input, request) {
+            Some(used) => Ok((used, Event::Head)),
+            None => self.receive_part(limits, input, request),
+        }
+    }
+
+    /// The same, if [`receive_whole`](Http1::receive_whole) had nothing.
+    pub(crate) fn receive_part(
         &mut self,
         limits: &Limits,
         input: &[u8],
@@ -101,14 +114,13 @@ impl Http1 {
         }
     }
 
-    #[inline]
     fn receive_head(
         &mut self,
         limits: &Limits,
         input: &[u8],
         request: &mut Request,
     ) -> Result<(usize, Event), Fault> {
-        match self.head.parse(limits, input, request) {
+        match self.head.resume(limits, input, request) {
             // Empty lines between requests are dropped, so that they hold no buffer.
             Ok(None) => Ok((self.head.drop_blank(), Event::NeedMore)),
             Ok(Some((used, framing))) => {
@@ -123,19 +135,27 @@ impl Http1 {
         }
     }
 
+    #[inline(always)]
     fn begin(&mut self, limits: &Limits, framing: Framing, request: &Request) {
         self.asked = Asked::of(request, framing.upgrade);
         if !framing.keep {
             self.step(Step::Unkeep);
         }
-        self.decoder = match framing.body {
-            Length::None | Length::Exact(0) => {
-                self.step(Step::Head);
-                return;
-            }
-            Length::Exact(len) => Decoder::Length(len),
-            Length::Chunked => Decoder::chunked(),
-        };
+        match framing.body {
+            Length::None | Length::Exact(0) => self.step(Step::Head),
+            Length::Exact(len) => self.await_body(Decoder::Length(len), limits, framing, request),
+            Length::Chunked => self.await_body(Decoder::chunked(), limits, framing, request),
+        }
+    }
+
+    fn await_body(
+        &mut self,
+        decoder: Decoder,
+        limits: &Limits,
+        framing: Framing,
+        request: &Request,
+    ) {
+        self.decoder = decoder;
         // Beyond 4 GiB nobody wants to keep a connection by reading on.
         self.discard_left = u32::try_from(limits.discard_max).unwrap_or(u32::MAX);
         // An HTTP/1.0 client knows no interim response (RFC 9110 section 10.1.1).
@@ -442,13 +462,18 @@ impl Http1 {
 
     /// Takes a step of the table. One that is not in it is a bug of the caller:
     /// the connection is cut, as nobody knows what the peer has seen.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, step: Step) {
         if let Err(misuse) = self.state.take(step) {
-            log::error!("{misuse} ({}); the connection is cut", self.state);
-            debug_assert!(false, "{misuse} ({})", self.state);
-            self.cut();
+            self.misused(&misuse);
         }
+    }
+
+    #[cold]
+    fn misused(&mut self, misuse: &Misuse) {
+        log::error!("{misuse} ({}); the connection is cut", self.state);
+        debug_assert!(false, "{misuse} ({})", self.state);
+        self.cut();
     }
 }
 

@@ -112,11 +112,11 @@ impl State {
 
     /// Takes a step and applies the joint rules. The one place where the state
     /// changes.
-    #[inline]
+    #[inline(always)] // nearly every caller names the step: little of the table is left
     pub(crate) fn take(&mut self, step: Step) -> Result<(), Misuse> {
         let next = self.after(step).ok_or_else(|| Misuse { call: step.name() })?.settled();
         if log::log_enabled!(target: TARGET, log::Level::Trace) {
-            log::trace!(target: TARGET, "{self} --{step:?}--> {next}");
+            self.trace(step, next);
         }
         *self = next;
         Ok(())
@@ -137,7 +137,7 @@ impl State {
     }
 
     /// The table. `None` is a step that makes no sense here.
-    #[inline]
+    #[inline(always)]
     fn after(self, step: Step) -> Option<State> {
         use {Read as R, Write as W};
         let State { read, write, keep } = self;
@@ -176,9 +176,14 @@ impl State {
         Some(State { read, write, keep })
     }
 
+    #[cold]
+    fn trace(self, step: Step, next: State) {
+        log::trace!(target: TARGET, "{self} --{step:?}--> {next}");
+    }
+
     /// The joint rules, to a fixed point. Each closes something that was not
     /// closed, so this ends.
-    #[inline]
+    #[inline(always)]
     fn settled(mut self) -> State {
         while let Some(next) = self.joint() {
             self = next;
@@ -189,7 +194,7 @@ impl State {
     /// The joint rule that applies, if any. J1 and J6 wait until they are asked
     /// for: J1 because the exchange is recycled between two requests, J6
     /// because a request may be on its way to a server that has begun to drain.
-    #[inline]
+    #[inline(always)]
     fn joint(self) -> Option<State> {
         use {Read as R, Write as W};
         let closes = match (self.read, self.write) {

@@ -138,11 +138,16 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     if rest.is_empty() || self.requests_left == 0 {
                         break;
                     }
-                    http.receive(limits, rest, &mut exchange.request)
+                    if let Some(used) = http.receive_whole(limits, rest, &mut exchange.request) {
+                        at += used;
+                        self.begin();
+                        continue;
+                    }
+                    http.receive_part(limits, rest, &mut exchange.request)
                 }
-                Phase::Discard(exchange) => http.receive(limits, rest, &mut exchange.request),
+                Phase::Discard(exchange) => http.receive_part(limits, rest, &mut exchange.request),
                 Phase::Receive(receiving) => match &mut receiving.exchange {
-                    Some(exchange) => http.receive(limits, rest, &mut exchange.request),
+                    Some(exchange) => http.receive_part(limits, rest, &mut exchange.request),
                     None => break,
                 },
                 _ => break,

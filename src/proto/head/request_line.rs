@@ -2,6 +2,7 @@
 
 use super::{Head, Stage, span, stray};
 use crate::config::Limits;
+use crate::http::chars::{TARGET, is};
 use crate::http::{Method, Request, Span, Status, Version, scan, target};
 use crate::proto::fault::Fault;
 
@@ -69,6 +70,7 @@ impl Head {
                     request.query.get_or_insert(Span { start: at as u16 + 1, len: 0 });
                 }
                 Some(b'%') => self.percent = true,
+                Some(&b) if is(b, TARGET) => {}
                 stop => break stop,
             }
             at += 1;

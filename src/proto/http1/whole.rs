@@ -1,4 +1,9 @@
-//! The shortest way out: a small reply to a request that is complete.
+//! The shortest way in and out: a usual head, and a small reply.
+//!
+//! A head that is whole in the input and has nothing unusual takes one call that
+//! says how long it was, where [`receive`](Http1::receive) has an event and a
+//! fault to tell apart. It reads what `head/whole.rs` reads, and goes on as
+//! `receive` does.
 //!
 //! Nearly every reply takes the same five calls (`respond`, `frame`, the
 //! content, `finish`, `next_cycle`), each of which asks again what the one
@@ -7,11 +12,30 @@
 //! it with the five calls, byte by byte and field by field, wherever a
 //! connection can be.
 
-use super::{Asked, Head, Http1, Preamble};
-use crate::http::Response;
+use super::{Asked, Head, Http1, Preamble, Read};
+use crate::config::Limits;
+use crate::http::{Request, Response};
 use crate::proto::encode;
 
 impl Http1 {
+    /// Reads a head, if it is whole in the input and usual: how many bytes were
+    /// used up. `None`: it may be any other, or it is not a head's turn, and
+    /// nothing has happened.
+    #[inline(never)] // the registers are its own
+    pub(crate) fn receive_whole(
+        &mut self,
+        limits: &Limits,
+        input: &[u8],
+        request: &mut Request,
+    ) -> Option<usize> {
+        if self.state.read != Read::Head {
+            return None;
+        }
+        let (used, framing) = self.head.whole(limits, input, request)?;
+        self.begin(limits, framing, request);
+        Some(used)
+    }
+
     /// Writes a whole reply and goes on to the next request, if the content is
     /// in memory, at most `max` bytes, and nothing about the connection, the
     /// request or the response is out of the ordinary. `false`: nothing was
