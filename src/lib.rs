@@ -62,6 +62,7 @@
 //! | `files` | yes | `files::Files`: a folder as a handler |
 //! | `gzip` | yes | `codec::gzip`; with `files`, content compressed as it is sent |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
+//! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `cli` | yes | the command `onepoll`; includes `files` |
 //!
 //! A library says `default-features = false` and names what it needs.
@@ -107,6 +108,7 @@ pub mod proto;
 pub mod reactor;
 pub mod route;
 pub mod server;
+#[cfg(feature = "sim")]
 pub mod sim;
 pub mod stats;
 

@@ -142,3 +142,47 @@ impl Buffers {
         self.lent / 9 >= self.input_max / 10
     }
 }
+
+/// A buffer of zeros whose pages don't exist before something is read into them.
+/// An allocation of twice the size comes straight from the system, as zeros; the
+/// C library would cut a smaller one from memory that it has, and write to all
+/// of it.
+pub(crate) fn untouched(len: usize) -> Vec<u8> {
+    let mut buffer = vec![0; 2 * len];
+    buffer.truncate(len);
+    buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::untouched;
+
+    /// A setting of the GNU C library.
+    const ONE_ARENA: &str = "MALLOC_ARENA_MAX";
+
+    /// Pages of this process that are in memory.
+    #[cfg(target_os = "linux")]
+    fn resident() -> u64 {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_buffer_takes_no_memory_before_it_is_used() {
+        const NAME: &str = "reactor::buffers::tests::a_buffer_takes_no_memory_before_it_is_used";
+        if std::env::var_os(ONE_ARENA).is_none() {
+            // A server's loop mostly runs on the process's first thread, whose
+            // memory is another than that of test threads, but for this setting.
+            let mut this = std::process::Command::new(std::env::current_exe().unwrap());
+            let done = this.args(["--exact", NAME, "--quiet"]).env(ONE_ARENA, "1").output();
+            let done = done.unwrap();
+            return assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+        }
+        let before = resident();
+        let buffers: Vec<Vec<u8>> = (0..2048).map(|_| untouched(64 * 1024)).collect();
+        let grown = resident().saturating_sub(before) * 4 / 1024;
+        assert!(grown < 32, "{grown} of {} MiB", buffers.len() / 16);
+        assert!(buffers.iter().all(|buffer| buffer.len() == 64 * 1024));
+    }
+}

@@ -1,7 +1,7 @@
 //! One turn of the loop, in the order in which it happens.
 
 use super::accept::Accepting;
-use super::buffers::Buffers;
+use super::buffers::{Buffers, untouched};
 use super::clock::{Epoch, Tick};
 use super::connection::{Connection, Life, Phase};
 use super::deadline::{Deadline, Why};
@@ -29,7 +29,7 @@ const READ_PER_TURN: usize = 64 * 1024;
 /// The loop: a service, its clients, and the world they live in.
 ///
 /// [`Server::start`](crate::Server::start) makes one with a real world, and
-/// [`Simulation::run`](crate::sim::Simulation::run) one with a scripted world.
+/// `Simulation::run` (feature `sim`) one with a scripted world.
 /// It is not `Send` unless the service is, and need not be: it is turned on one
 /// thread.
 pub struct Reactor<S: Service, W: World> {
@@ -71,7 +71,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         let accepting = Accepting::new(world.listeners());
         let shared = Shared {
             preamble: Preamble::new(config.server_name.as_deref()),
-            scratch: vec![0; READ_PER_TURN],
+            scratch: untouched(READ_PER_TURN),
             out: Vec::with_capacity(8 * 1024),
             buffers: Buffers::new(config.buffers_max, &inbox),
             now,

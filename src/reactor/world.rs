@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// The outside, as the loop needs it.
 ///
 /// All calls come from the loop's thread, and none but [`poll`](World::poll) may
-/// wait. The simulator's twin is [`ScriptedWorld`](crate::sim::ScriptedWorld).
+/// wait. The simulator's twin is `sim::ScriptedWorld`.
 pub trait World {
     /// A client's byte stream.
     type Socket: Socket;

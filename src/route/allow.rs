@@ -6,10 +6,9 @@
 //! sets of methods, and they overlap.
 
 use crate::http::Method;
-use std::collections::HashMap;
 
 /// A set of methods, one bit for each. Empty: there is no route.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Set(u64);
 
 impl std::ops::BitOrAssign for Set {
@@ -24,7 +23,8 @@ impl std::ops::BitOrAssign for Set {
 pub(crate) struct Allow {
     /// The methods; their places are the bits of sets.
     methods: Vec<Method>,
-    texts: HashMap<Set, Box<str>>,
+    /// In the order of their sets.
+    texts: Vec<(Set, Box<str>)>,
 }
 
 /// The most methods of a table: a set has that many bits.
@@ -39,7 +39,7 @@ const OPTIONS: u64 = 4;
 impl Allow {
     pub(crate) fn new() -> Allow {
         let methods = vec![Method::GET, Method::HEAD, Method::OPTIONS];
-        Allow { methods, texts: HashMap::new() }
+        Allow { methods, texts: Vec::new() }
     }
 
     /// The set and one method more: with GET goes HEAD, with all of them OPTIONS.
@@ -62,19 +62,20 @@ impl Allow {
 
     /// Makes the texts of this set and of its unions with those before.
     fn close(&mut self, set: Set) -> Result<(), String> {
-        let unions = self.texts.keys().map(|known| Set(known.0 | set.0));
-        let mut new: Vec<Set> = unions.chain([set]).collect();
-        new.retain(|set| !self.texts.contains_key(set));
-        new.sort_unstable_by_key(|set| set.0);
-        new.dedup();
-        if self.texts.len() + new.len() > SETS_MAX {
-            return Err(format!("makes more than {SETS_MAX} different sets of methods"));
-        }
-        for set in new {
-            let text = self.render(set);
-            self.texts.insert(set, text);
+        let unions = self.texts.iter().map(|(known, _)| Set(known.0 | set.0));
+        for set in unions.chain([set]).collect::<Vec<Set>>() {
+            let Err(place) = self.place(set) else { continue };
+            if self.texts.len() == SETS_MAX {
+                return Err(format!("makes more than {SETS_MAX} different sets of methods"));
+            }
+            self.texts.insert(place, (set, self.render(set)));
         }
         Ok(())
+    }
+
+    /// Where the set's text is, or belongs.
+    fn place(&self, set: Set) -> Result<usize, usize> {
+        self.texts.binary_search_by_key(&set, |(known, _)| *known)
     }
 
     /// GET, HEAD, OPTIONS, then the others in alphabetical order.
@@ -82,14 +83,19 @@ impl Allow {
         let has = |bit: &usize| set >> bit & 1 == 1;
         let name = |bit| self.methods.get(bit).map_or("", Method::as_str);
         let mut names: Vec<&str> = (0..3).filter(has).map(name).collect();
-        let mut others: Vec<&str> = (3..METHODS_MAX).filter(has).map(name).collect();
-        others.sort_unstable();
-        names.append(&mut others);
+        let first = names.len();
+        for name in (3..METHODS_MAX).filter(has).map(name) {
+            // One by one: the library's sort is 10 KB of code for these few names.
+            let others = names.iter().skip(first);
+            let place = first + others.take_while(|other| **other < name).count();
+            names.insert(place, name);
+        }
         names.join(", ").into()
     }
 
     /// The text of a set; `None` for the empty one.
     pub(crate) fn text(&self, set: Set) -> Option<&str> {
-        self.texts.get(&set).map(|text| &**text)
+        let place = self.place(set).ok()?;
+        self.texts.get(place).map(|(_, text)| &**text)
     }
 }

@@ -158,8 +158,10 @@ impl<T> Table<T> {
             Some(known) => known,
             None => {
                 let wrong = |why| Error::Route(format!("`{regex}` {why}"));
-                self.regexes.push(Whole::new(regex).map_err(wrong)?);
-                self.regexes.len() - 1
+                let whole = Whole::new(regex).map_err(wrong)?;
+                let place = self.regexes.partition_point(|known| known.rank() <= whole.rank());
+                self.regexes.insert(place, whole);
+                place
             }
         };
         let Some(whole) = self.regexes.get(at) else { return Ok(()) };
@@ -169,7 +171,6 @@ impl<T> Table<T> {
         if let Some(whole) = self.regexes.get_mut(at) {
             whole.endpoint = endpoint;
         }
-        self.regexes.sort_by(|a, b| a.rank().cmp(&b.rank()));
         self.escapes |= regex.contains('%');
         self.keep(method, regex, names, value);
         Ok(())
@@ -199,9 +200,10 @@ impl<T> Table<T> {
             Some(method) => {
                 let wrong = |why| Error::Route(format!("`{pattern}` {why}"));
                 endpoint.allowed = self.allow.add(endpoint.allowed, method).map_err(wrong)?;
-                endpoint.methods.push((method.clone(), number));
                 // The usual ones are found first.
-                endpoint.methods.sort_by_key(|(m, _)| (*m != Method::GET, *m != Method::POST));
+                let rank = |m: &Method| (*m != Method::GET, *m != Method::POST);
+                let place = endpoint.methods.partition_point(|(m, _)| rank(m) <= rank(method));
+                endpoint.methods.insert(place, (method.clone(), number));
             }
             None => endpoint.any = Some(number),
         }

@@ -66,8 +66,9 @@ impl Tree {
         if let Some(known) = list.iter().find(|known| known.shape == *shape) {
             return known.child;
         }
-        list.push(Shaped { shape: shape.clone(), regex, child: new });
-        list.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        let shaped = Shaped { shape: shape.clone(), regex, child: new };
+        let place = list.partition_point(|known| known.rank() <= shaped.rank());
+        list.insert(place, shaped);
         self.ensure(new)
     }
 
