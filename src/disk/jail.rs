@@ -17,6 +17,10 @@
 //! the two. So the resolving itself is restricted, and the type is asked of what
 //! *was* opened. `O_NONBLOCK` makes sure that opening a FIFO waits for no writer.
 
+mod folder;
+
+pub use folder::{Entry, Folder, Kind};
+
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fmt;

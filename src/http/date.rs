@@ -32,6 +32,28 @@ pub fn format(unix_secs: u64) -> [u8; LEN] {
     out
 }
 
+/// Writes Unix seconds as RFC 3339 has them, for what is not a field of HTTP.
+/// The same times are cut.
+///
+/// ```
+/// use onepoll::http::date;
+/// assert_eq!(&date::rfc3339(784_111_777), b"1994-11-06T08:49:37Z");
+/// ```
+pub fn rfc3339(unix_secs: u64) -> [u8; 20] {
+    let secs = unix_secs.min(LAST);
+    let (days, time) = (secs / DAY, secs % DAY);
+    let (year, month, day) = civil(days);
+    let mut out = *b"1970-01-01T00:00:00Z";
+    put(&mut out, 0, &two(year / 100));
+    put(&mut out, 2, &two(year % 100));
+    put(&mut out, 5, &two(month));
+    put(&mut out, 8, &two(day));
+    put(&mut out, 11, &two(time / 3600));
+    put(&mut out, 14, &two(time / 60 % 60));
+    put(&mut out, 17, &two(time % 60));
+    out
+}
+
 /// Reads any of the three forms as Unix seconds.
 ///
 /// `None` for anything else, for a day that the month doesn't have, and for a
@@ -162,7 +184,7 @@ fn two(value: u64) -> [u8; 2] {
     [digit(value / 10), digit(value)]
 }
 
-fn put(out: &mut [u8; LEN], at: usize, text: &[u8]) {
+fn put(out: &mut [u8], at: usize, text: &[u8]) {
     for (to, from) in out.iter_mut().skip(at).zip(text) {
         *to = *from;
     }

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, ffi::OsStr, fs, process};
 
 /// A folder with a tree below `in` and a secret beside it, removed in the end.
-struct Tree(PathBuf);
+pub(super) struct Tree(pub(super) PathBuf);
 
 impl Tree {
-    fn new() -> Tree {
+    pub(super) fn new() -> Tree {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let base = env::temp_dir().join(format!("onepoll-jail-{}-{number}", process::id()));
@@ -54,7 +54,7 @@ impl Tree {
         Tree(base)
     }
 
-    fn jails(&self, links: Links) -> Vec<Jail> {
+    pub(super) fn jails(&self, links: Links) -> Vec<Jail> {
         let jail = Jail::new(self.0.join("in"), links).unwrap();
         if jail.way == Way::Walk {
             return vec![jail];

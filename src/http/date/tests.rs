@@ -115,3 +115,17 @@ fn a_changed_byte_is_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn rfc3339_tells_the_same_time() {
+    for (secs, expected) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (951_782_399, "2000-02-28T23:59:59Z"),
+        (951_782_400, "2000-02-29T00:00:00Z"),
+        (1_735_689_599, "2024-12-31T23:59:59Z"),
+        (LAST, "9999-12-31T23:59:59Z"),
+        (u64::MAX, "9999-12-31T23:59:59Z"),
+    ] {
+        assert_eq!(rfc3339(secs).escape_ascii().to_string(), expected);
+    }
+}
