@@ -10,18 +10,20 @@
 //!                                            openat2(O_PATH) from the jail's root --> fstat
 //! ```
 
-use super::{Jail, Links, OpenError, vet};
+use super::{Jail, Links, OpenError, Opened, vet};
 use rustix::fs::{AtFlags, FileType, Stat, statat};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// A folder, open for reading its entries once, in the order in which the file
 /// system has them. Entries that come or go meanwhile are there or not.
 ///
 /// ```
-/// use onepoll::disk::{Jail, Links};
-/// let jail = Jail::new("src", Links::Refuse)?;
-/// let mut folder = jail.folder(b"disk")?;
+/// use onepoll::disk::{Folder, Jail, Links};
+/// use std::sync::Arc;
+/// let jail = Arc::new(Jail::new("src", Links::Refuse)?);
+/// let mut folder = Folder::open(&jail, b"disk")?;
 /// let mut names = Vec::new();
 /// while folder.advance()? {
 ///     names.push(folder.name().to_vec());
@@ -33,7 +35,7 @@ use std::os::fd::OwnedFd;
 pub struct Folder {
     fd: OwnedFd,
     /// The jail and this folder's path in it, if links are followed.
-    links: Option<(Jail, Vec<u8>)>,
+    links: Option<(Arc<Jail>, Vec<u8>)>,
     /// What is left of the last batch: a byte for the type, the name, a NUL;
     /// again and again.
     batch: Vec<u8>,
@@ -65,28 +67,6 @@ pub enum Kind {
 }
 
 impl Jail {
-    /// Opens a folder to read its entries. The path is as for
-    /// [`open`](Jail::open), and it may wait for the disk like it.
-    ///
-    /// # Errors
-    /// See [`OpenError`]; what is no folder is [`OpenError::NotFound`].
-    pub fn folder(&self, path: &[u8]) -> Result<Folder, OpenError> {
-        let opened = self.open(path)?;
-        if !opened.metadata.is_dir() {
-            return Err(OpenError::NotFound);
-        }
-        let links = match self.links {
-            Links::Refuse => None,
-            Links::Within => {
-                let root = self.root.try_clone().map_err(OpenError::Other)?;
-                Some((Jail { root, links: self.links, way: self.way }, path.to_vec()))
-            }
-        };
-        let fd = OwnedFd::from(opened.file);
-        let (batch, hint) = (Vec::new(), FileType::Unknown);
-        Ok(Folder { fd, links, batch, next: 0, name: (0, 0), hint })
-    }
-
     /// What a path means, links followed; `None` if it leads to nothing or out.
     fn stat(&self, path: &[u8]) -> Option<Stat> {
         vet(path).ok()?;
@@ -105,6 +85,30 @@ impl Jail {
 }
 
 impl Folder {
+    /// Opens a folder of the jail. The path is as for [`Jail::open`], and it may
+    /// wait for the disk like it.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; what is no folder is [`OpenError::NotFound`].
+    pub fn open(jail: &Arc<Jail>, path: &[u8]) -> Result<Folder, OpenError> {
+        Folder::of(jail, path, jail.open(path)?)
+    }
+
+    /// The same of what was opened under this path already.
+    ///
+    /// # Errors
+    /// [`OpenError::NotFound`] if it is no folder.
+    pub fn of(jail: &Arc<Jail>, path: &[u8], opened: Opened) -> Result<Folder, OpenError> {
+        if !opened.metadata.is_dir() {
+            return Err(OpenError::NotFound);
+        }
+        let follows = jail.links == Links::Within;
+        let links = follows.then(|| (Arc::clone(jail), path.to_vec()));
+        let fd = OwnedFd::from(opened.file);
+        let (batch, hint) = (Vec::new(), FileType::Unknown);
+        Ok(Folder { fd, links, batch, next: 0, name: (0, 0), hint })
+    }
+
     /// Goes to the next entry, of any type; `false` after the last one. The
     /// names `.` and `..` are left out. It may wait for the disk.
     ///

@@ -40,8 +40,8 @@ fn entries_are_files_and_folders_and_links_as_allowed() {
         (b"socket", None, None),
     ];
     for links in [Links::Refuse, Links::Within] {
-        for jail in tree.jails(links) {
-            let found = read(&mut jail.folder(b"").unwrap());
+        for jail in tree.jails(links).into_iter().map(Arc::new) {
+            let found = read(&mut Folder::open(&jail, b"").unwrap());
             for (name, refused, within) in cases {
                 let follows = links == Links::Within && jail.way != super::super::Way::Walk;
                 let expected = if follows { within } else { refused };
@@ -60,8 +60,8 @@ fn entries_are_files_and_folders_and_links_as_allowed() {
 #[test]
 fn a_link_is_resolved_from_its_own_folder() {
     let tree = Tree::new();
-    for jail in tree.jails(Links::Within) {
-        let found = read(&mut jail.folder(b"a").unwrap());
+    for jail in tree.jails(Links::Within).into_iter().map(Arc::new) {
+        let found = read(&mut Folder::open(&jail, b"a").unwrap());
         let up = found.get(&b"up"[..]).unwrap();
         let follows = jail.way != super::super::Way::Walk;
         assert_eq!(up.map(|it| (it.kind, it.size)), follows.then_some((Kind::File, 5)));
@@ -73,7 +73,7 @@ fn a_link_is_resolved_from_its_own_folder() {
 fn what_is_no_folder_is_told_as_by_open() {
     let tree = Tree::new();
     for links in [Links::Refuse, Links::Within] {
-        for jail in tree.jails(links) {
+        for jail in tree.jails(links).into_iter().map(Arc::new) {
             for (path, expected) in [
                 ("index.html", "NotFound"),
                 ("fifo", "NotFound"),
@@ -83,7 +83,8 @@ fn what_is_no_folder_is_told_as_by_open() {
                 ("out", "Escape"),
                 ("root", "Escape"),
             ] {
-                let told = jail.folder(path.as_bytes()).map_err(|error| format!("{error:?}"));
+                let told =
+                    Folder::open(&jail, path.as_bytes()).map_err(|error| format!("{error:?}"));
                 assert_eq!(told.err().as_deref(), Some(expected), "{path}, {jail:?}");
             }
         }
@@ -104,8 +105,8 @@ fn each_entry_comes_once_and_memory_is_one_batch() {
         expected.push(name);
     }
     expected.sort();
-    for jail in tree.jails(Links::Refuse) {
-        let mut folder = jail.folder(b"many").unwrap();
+    for jail in tree.jails(Links::Refuse).into_iter().map(Arc::new) {
+        let mut folder = Folder::open(&jail, b"many").unwrap();
         let (mut names, mut held) = (Vec::new(), 0);
         while folder.advance().unwrap() {
             names.push(folder.name().to_vec());
@@ -123,16 +124,16 @@ fn each_entry_comes_once_and_memory_is_one_batch() {
 #[test]
 fn a_folder_that_vanishes_ends() {
     let tree = Tree::new();
-    for jail in tree.jails(Links::Refuse) {
+    for jail in tree.jails(Links::Refuse).into_iter().map(Arc::new) {
         let base = tree.0.join("in/short-lived");
         fs::create_dir(&base).unwrap();
         fs::write(base.join("file"), "").unwrap();
-        let mut folder = jail.folder(b"short-lived").unwrap();
-        let mut late = jail.folder(b"short-lived").unwrap();
+        let mut folder = Folder::open(&jail, b"short-lived").unwrap();
+        let mut late = Folder::open(&jail, b"short-lived").unwrap();
         assert!(late.advance().unwrap());
         fs::remove_dir_all(&base).unwrap();
         assert!(!folder.advance().unwrap());
         while late.advance().unwrap() {}
-        assert!(matches!(jail.folder(b"short-lived"), Err(OpenError::NotFound)));
+        assert!(matches!(Folder::open(&jail, b"short-lived"), Err(OpenError::NotFound)));
     }
 }

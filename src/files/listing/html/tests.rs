@@ -1,0 +1,268 @@
+use super::*;
+use crate::disk::Entry;
+use crate::http::target::percent_decode;
+use proptest::prelude::*;
+
+const FILE: Entry = Entry { kind: Kind::File, size: 1234, modified: 784_111_777 };
+const FOLDER: Entry = Entry { kind: Kind::Folder, size: 4096, modified: 0 };
+
+fn page(folder: &str, query: &str) -> Page {
+    let (folder, host) = (folder.to_owned(), "example.org".to_owned());
+    Page { folder, host, order: Order::of(query), uploads: false }
+}
+
+fn written(write: impl FnOnce(&mut String)) -> String {
+    let mut out = String::new();
+    write(&mut out);
+    out
+}
+
+fn row_of(name: &str, entry: Entry) -> String {
+    written(|out| page("", "").row(out, &Row { name, entry }))
+}
+
+/// What stands between the first two of these.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    text.split_once(before).unwrap().1.split_once(after).unwrap().0
+}
+
+/// The references that `escape` writes, read back.
+fn unescaped(text: &str) -> String {
+    let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+#[test]
+fn names_are_shown_and_linked() {
+    for (name, link, shown) in [
+        ("plain.txt", "./plain.txt", "plain.txt"),
+        ("a b", "./a%20b", "a b"),
+        ("<b>\"'&", "./%3Cb%3E%22&#39;&amp;", "&lt;b&gt;&quot;&#39;&amp;"),
+        ("a&copy", "./a&amp;copy", "a&amp;copy"),
+        ("50%", "./50%25", "50%"),
+        ("%2e%2e", "./%252e%252e", "%2e%2e"),
+        ("a#b?c", "./a%23b%3Fc", "a#b?c"),
+        ("new\nline\t", "./new%0Aline%09", "new␊line␉"),
+        ("\u{1b}[31m\u{7f}", "./%1B%5B31m%7F", "␛[31m␡"),
+        ("javascript:alert(1)", "./javascript:alert(1)", "javascript:alert(1)"),
+        ("back\\slash", "./back%5Cslash", "back\\slash"),
+        ("...", "./...", "..."),
+        ("..a", "./..a", "..a"),
+        ("+", "./+", "+"),
+        ("é漢🦀", "./%C3%A9%E6%BC%A2%F0%9F%A6%80", "é漢🦀"),
+        ("exe.\u{202e}gpj", "./exe.%E2%80%AEgpj", "exe.⟨U+202E⟩gpj"),
+        ("\u{2067}a\u{feff}", "./%E2%81%A7a%EF%BB%BF", "⟨U+2067⟩a⟨U+FEFF⟩"),
+        ("\u{85}", "./%C2%85", "⟨U+0085⟩"),
+        // A family is one emoji out of three, joined.
+        ("👩\u{200d}👧", "./%F0%9F%91%A9%E2%80%8D%F0%9F%91%A7", "👩\u{200d}👧"),
+    ] {
+        let file = row_of(name, FILE);
+        let expected = format!("<th scope=\"row\"><a href=\"{link}\">{shown}</a></th>");
+        assert!(file.contains(&expected), "{file}");
+        let folder = row_of(name, FOLDER);
+        let expected = format!("<th scope=\"row\"><a href=\"{link}/\">{shown}/</a></th>");
+        assert!(folder.contains(&expected), "{folder}");
+    }
+}
+
+#[test]
+fn a_row_tells_size_and_time() {
+    let file = row_of("a", FILE);
+    assert!(file.contains("<data value=\"1234\" title=\"1,234 bytes\">1.2 KiB</data>"), "{file}");
+    let time = "<time datetime=\"1994-11-06T08:49:37Z\">1994-11-06<span> 08:49</span></time>";
+    assert!(file.contains(time), "{file}");
+    let folder = row_of("a", FOLDER);
+    assert!(folder.starts_with("<tr class=\"d\">") && folder.contains("<td></td>"), "{folder}");
+}
+
+#[test]
+fn sizes_for_people() {
+    for (bytes, expected) in [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1535, "1.4 KiB"),
+        (1536, "1.5 KiB"),
+        (102_399, "99.9 KiB"),
+        (102_400, "100 KiB"),
+        ((1 << 20) - 1, "1023 KiB"),
+        (1 << 20, "1.0 MiB"),
+        (5 << 30, "5.0 GiB"),
+        (1 << 50, "1.0 PiB"),
+        (u64::MAX, "15.9 EiB"),
+    ] {
+        assert_eq!(written(|out| human(out, bytes)), expected, "{bytes}");
+    }
+    for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        assert_eq!(written(|out| grouped(out, number)), expected);
+    }
+    assert!(written(|out| size(out, 1)).contains("title=\"1 byte\""));
+}
+
+#[test]
+fn the_way_up_is_as_long_as_the_way_down() {
+    for (folder, query, expected) in [
+        ("", "", "<li><span aria-current=\"page\">example.org</span></li>"),
+        (
+            "a",
+            "",
+            "<li><a href=\"../\">example.org</a></li><li><span aria-current=\"page\">a</span></li>",
+        ),
+        (
+            "a/<b>/c",
+            "sort=size&order=desc",
+            "<li><a href=\"../../../?sort=size&amp;order=desc\">example.org</a></li>\
+             <li><a href=\"../../?sort=size&amp;order=desc\">a</a></li>\
+             <li><a href=\"../?sort=size&amp;order=desc\">&lt;b&gt;</a></li>\
+             <li><span aria-current=\"page\">c</span></li>",
+        ),
+    ] {
+        let nav = written(|out| page(folder, query).way_up(out));
+        assert_eq!(between(&nav, "<ol>", "</ol>"), expected, "{folder}");
+    }
+}
+
+#[test]
+fn the_head_of_the_table_says_what_is_sorted_and_how() {
+    let head = |query, sorted| written(|out| page("", query).table(out, sorted));
+    let usual = head("", Sorted::Yes);
+    assert!(usual.contains(
+        "<th scope=\"col\" aria-sort=\"ascending\">\
+         <a href=\"?sort=name&amp;order=desc\">Name</a></th>\
+         <th scope=\"col\"><a href=\"?sort=size&amp;order=desc\">Size</a></th>"
+    ));
+    let by_time = head("sort=time&order=desc", Sorted::Yes);
+    assert!(by_time.contains(
+        "<th scope=\"col\" aria-sort=\"descending\">\
+         <a href=\"?sort=time&amp;order=asc\">Modified</a></th>"
+    ));
+    assert!(!usual.contains("role=\"status\""));
+    let large = head("sort=time", Sorted::No);
+    assert!(large.contains("role=\"status\"") && !large.contains("aria-sort"), "{large}");
+    assert!(!large.contains("href"), "{large}");
+}
+
+#[test]
+fn the_form_is_there_if_it_is_wanted() {
+    let mut page = page("a", "");
+    assert!(!written(|out| page.start(out)).contains("<form"));
+    page.uploads = true;
+    let start = written(|out| page.start(out));
+    let form = between(&start, "<form", "</form>");
+    for part in [
+        "method=\"post\"",
+        "action=\"./\"",
+        "enctype=\"multipart/form-data\"",
+        "type=\"file\" name=\"file\" multiple",
+    ] {
+        assert!(form.contains(part), "{form}");
+    }
+}
+
+#[test]
+fn the_end_counts() {
+    let end = |tally| written(|out| page("", "").end(out, &tally));
+    let empty = end(Tally::default());
+    assert!(empty.contains("There is nothing here.") && empty.contains("0 folders, 0 files."));
+    let some = end(Tally { folders: 1, files: 1_000, bytes: 2048, left_out: 1 });
+    assert!(some.contains("<p>1 folder, 1,000 files of <data"), "{some}");
+    assert!(some.contains("1 entry has a name that can’t be shown."), "{some}");
+}
+
+/// Nothing in the page needs more than the policy allows, and the policy allows
+/// the style: without the hash the page would be bare.
+#[test]
+fn the_policy_fits_the_page() {
+    let start = written(|out| page("<script>", "").start(out));
+    assert_eq!(between(&start, "<style>", "</style>"), STYLE);
+    let hash = base64(&sha256(STYLE.as_bytes()));
+    let allowed = between(POLICY, "style-src '", "'");
+    assert_eq!(allowed, format!("sha256-{hash}"));
+    let whole = start + &row_of("style=\"x\" onload='", FILE) + STYLE;
+    for banned in ["<script", "style=\"", " on", "url(", "@import", "<img", "http"] {
+        let (before, _) = whole.split_once("<style>").unwrap();
+        assert!(!before.contains(banned), "{banned}");
+        assert!(banned == " on" || !STYLE.contains(banned), "{banned}");
+    }
+    assert!(STYLE.is_ascii());
+}
+
+proptest! {
+    /// The link of any name leads back to its bytes, from any page, and nothing
+    /// in the row is markup but what we wrote.
+    #[test]
+    fn a_link_leads_back_to_the_name(name in "[^/\0]{1,40}") {
+        prop_assume!(name != "." && name != "..");
+        let row = row_of(&name, FILE);
+        let link = unescaped(between(&row, "href=\"", "\""));
+        let path = link.strip_prefix("./").unwrap();
+        prop_assert!(!path.contains(['/', '?', '#', '\\', ' ', '<', '"']));
+        prop_assert!(path.is_ascii());
+        prop_assert_eq!(percent_decode(path).unwrap(), name.as_str());
+        let shown = between(row.split_once("href=").unwrap().1, ">", "</a>");
+        prop_assert!(!shown.contains(['<', '>', '"', '\'']));
+        prop_assert!(!shown.chars().any(|c| c.is_control()));
+        prop_assert_eq!(row.matches('<').count(), row_of("a", FILE).matches('<').count());
+    }
+}
+
+/// FIPS 180-4, as short as it can be said.
+fn sha256(message: &[u8]) -> [u8; 32] {
+    let primes = || (2u32..).filter(|n| (2..*n).all(|d| n % d != 0));
+    let fraction = |root: f64| (root.fract() * 4_294_967_296.0) as u32;
+    let k: Vec<u32> = primes().take(64).map(|p| fraction(f64::from(p).cbrt())).collect();
+    let mut h: Vec<u32> = primes().take(8).map(|p| fraction(f64::from(p).sqrt())).collect();
+    let mut padded = [message, &[0x80]].concat();
+    padded.resize(padded.len().next_multiple_of(64), 0);
+    if padded.len() - message.len() < 9 {
+        padded.resize(padded.len() + 64, 0);
+    }
+    let at = padded.len() - 8;
+    padded[at..].copy_from_slice(&(message.len() as u64 * 8).to_be_bytes());
+    for block in padded.chunks(64) {
+        let words = block.chunks(4).map(|word| u32::from_be_bytes(word.try_into().unwrap()));
+        let mut w: Vec<u32> = words.collect();
+        for i in 16..64 {
+            let (x, y) = (w[i - 15], w[i - 2]);
+            let s0 = x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3);
+            let s1 = y.rotate_right(17) ^ y.rotate_right(19) ^ (y >> 10);
+            w.push(w[i - 16].wrapping_add(s0).wrapping_add(w[i - 7]).wrapping_add(s1));
+        }
+        let mut v = h.clone();
+        for i in 0..64 {
+            let (a, e) = (v[0], v[4]);
+            let s1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
+            let choice = (e & v[5]) ^ (!e & v[6]);
+            let t1 = [s1, choice, k[i], w[i]].iter().fold(v[7], |sum, x| sum.wrapping_add(*x));
+            let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
+            let majority = (a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]);
+            v.rotate_right(1);
+            v[4] = v[4].wrapping_add(t1);
+            v[0] = t1.wrapping_add(s0).wrapping_add(majority);
+        }
+        h = h.iter().zip(v).map(|(a, b)| a.wrapping_add(b)).collect();
+    }
+    let bytes: Vec<u8> = h.iter().flat_map(|word| word.to_be_bytes()).collect();
+    bytes.try_into().unwrap()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let word =
+            three.iter().fold(0, |word, b| word << 8 | u32::from(*b)) << (8 * (3 - three.len()));
+        for at in 0..=three.len() {
+            out.push(char::from(DIGITS[(word >> (18 - 6 * at)) as usize & 63]));
+        }
+        out.extend(std::iter::repeat_n('=', 3 - three.len()));
+    }
+    out
+}
+
+#[test]
+fn the_hash_is_the_hash() {
+    // From the standard's examples.
+    assert_eq!(base64(&sha256(b"abc")), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+    assert_eq!(base64(&sha256(b"")), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+}
