@@ -21,6 +21,7 @@ mod html;
 mod json;
 mod order;
 
+use super::fields;
 use super::serve::{Site, status_of};
 use crate::disk::{Entry, Folder, Kind, Opened};
 use crate::http::accept::media_type;
@@ -65,10 +66,7 @@ pub(super) fn answer(
     });
     let view = View { folder: path.to_owned(), shows, uploads };
     let mut response = respond(request, folder, view).map_err(|error| status_of(path, &error))?;
-    for (name, value) in site.options.headers.iter() {
-        // They were checked when they were set.
-        let _ = response.add_header(name, value);
-    }
+    fields::add_own(&site.options, &mut response);
     Ok(response)
 }
 

@@ -30,7 +30,7 @@ const STYLE: &str = include_str!("style.css");
 /// The policy (CSP level 3): this style, this form, nothing more. The hash is
 /// that of `style.css`; a test computes it again.
 pub(super) const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-mRVrXg1ESOgW3bBXKIHR+ko9X6ABQF4KjqkqOUUGqLQ='; \
+    style-src 'sha256-+1ip2PzEA7PumXDQS8Hn7r8eBKWBwWHL6+sCAGskRBw='; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 impl Page {
@@ -50,7 +50,7 @@ impl Page {
         out.push_str("</style>\n</head>\n<body>\n");
         self.way_up(out);
         out.push_str("<main>\n<h1>");
-        text(out, self.folder.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("/"));
+        text(out, self.folder.rsplit('/').next().filter(|s| !s.is_empty()).unwrap_or(self.top()));
         out.push_str("</h1>\n");
         if self.uploads {
             out.push_str(
@@ -61,20 +61,20 @@ impl Page {
         }
     }
 
+    fn top(&self) -> &str {
+        if self.host.is_empty() { "Top" } else { &self.host }
+    }
+
     /// The folders above, as links: the top is as many steps up as there are names.
     fn way_up(&self, out: &mut String) {
         let names: Vec<&str> = self.folder.split('/').filter(|name| !name.is_empty()).collect();
-        let top = if self.host.is_empty() { "Top" } else { &self.host };
-        out.push_str("<nav aria-label=\"Path\"><ol>");
-        let trail = std::iter::once(top).chain(names.iter().copied()).enumerate();
-        for (at, name) in trail {
-            let steps = names.len().saturating_sub(at);
-            if steps == 0 {
-                out.push_str("<li><span aria-current=\"page\">");
-                text(out, name);
-                out.push_str("</span></li>");
-                break;
-            }
+        if names.is_empty() {
+            return;
+        }
+        out.push_str("<nav aria-label=\"Folders above\"><ol>");
+        let trail = std::iter::once(self.top()).chain(names.iter().copied());
+        // The last name is the folder itself.
+        for (name, steps) in trail.zip((1..=names.len()).rev()) {
             out.push_str("<li><a href=\"");
             (0..steps).for_each(|_| out.push_str("../"));
             out.push_str(self.suffix());

@@ -204,11 +204,10 @@ fn a_short_listing_has_a_length_and_a_long_one_is_a_stream() {
 fn a_hundred_thousand_entries_in_bounded_memory() {
     const COUNT: usize = 100_000;
     let base = Base::new();
-    let file = base.0.join("first");
-    fs::write(&file, "").unwrap();
+    base.put(b"first", 0);
     // Names without inodes of their own: quick to make. A file system has a
     // limit of names for each, so the file they are names of changes.
-    let mut from = file.clone();
+    let mut from = base.0.join("first");
     for number in 1..COUNT {
         let name = base.0.join(format!("name of the file {number}"));
         if fs::hard_link(&from, &name).is_err() {
