@@ -33,6 +33,7 @@ pub mod chars;
 pub mod conditional;
 pub mod date;
 pub mod form;
+pub mod multipart;
 pub mod range;
 pub mod target;
 

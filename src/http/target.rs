@@ -215,7 +215,7 @@ pub fn percent_decode(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Decodes triplets and, in forms, `+` as a space.
-pub(super) fn decode(bytes: &[u8], plus: bool) -> Vec<u8> {
+pub(in crate::http) fn decode(bytes: &[u8], plus: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let [first, tail @ ..] = rest {
