@@ -3,14 +3,14 @@
 mod support;
 
 use onepoll::app::{BodyMode, Done, Middleware, after_with, receive};
-use onepoll::http::{Body, FileSpan, Intake, Request, Sink};
+use onepoll::http::{Body, FileSpan, Intake, Refusal, Request, Sink, Status};
 use onepoll::server::Background;
 use onepoll::{App, Config, Server};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use support::{Client, Fixture, expect_pattern, until};
+use support::{Client, Fixture, PATIENCE, expect_pattern, until};
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 const SHORT: Duration = Duration::from_millis(300);
@@ -115,6 +115,65 @@ impl Sink for Panics {
     fn finish(&mut self, _: &mut Request) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Says which thread it was dropped by.
+struct Dropped(std::sync::mpsc::Sender<Option<String>>);
+
+impl Sink for Dropped {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        match chunk.contains(&b'!') {
+            true => Err(Refusal::new(Status::UNPROCESSABLE_CONTENT, "no marks").into()),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, _: &mut Request) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let _ = self.0.send(std::thread::current().name().map(str::to_owned));
+    }
+}
+
+/// The sink of an upload that was given up was dropped by the loop, which then
+/// waited for the disk while the upload's file was being removed.
+#[test]
+fn a_blocking_sink_is_dropped_by_a_helper() {
+    let (send, dropped) = std::sync::mpsc::channel();
+    let config = Config { body_timeout: Duration::from_millis(100), ..Config::default() };
+    let server = serve(config, move |app| {
+        app.post("/sink", move |_: &mut Request| {
+            let sink = Box::new(Dropped(send.clone()));
+            receive(Intake::Blocking { sink, max: 100_000 }, |_: &mut Request| "done")
+        })
+        .body(BodyMode::Ignore);
+    });
+    let by = |what: &str| {
+        let thread = dropped.recv_timeout(PATIENCE).expect(what).unwrap_or_default();
+        assert!(thread.starts_with("onepoll-helper"), "{what}: {thread:?}");
+    };
+    let mut whole = Client::connect(server.local_addr());
+    whole.send(post("/sink", 4)).send("four").reply().expect(200);
+    by("the end");
+    let mut refused = Client::connect(server.local_addr());
+    let reply = refused.send(post("/sink", 4)).send("4!!!").last_reply().expect(422);
+    assert!(reply.text().contains("no marks"), "{}", reply.text());
+    by("its own error");
+    let mut slow = Client::connect(server.local_addr());
+    slow.send(post("/sink", 9)).send("four").last_reply().expect(408);
+    by("a slow client");
+    let mut malformed = Client::connect(server.local_addr());
+    malformed.send("POST /sink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n!");
+    malformed.last_reply().expect(400);
+    by("a malformed chunk");
+    let mut gone = Client::connect(server.local_addr());
+    gone.send(post("/sink", 90_000)).send(vec![b'a'; 70_000]);
+    gone.reset();
+    by("a client that is gone");
 }
 
 /// It ended the loop, and with it everybody's server.

@@ -13,8 +13,10 @@ use super::pages;
 use super::reply::{Kind, Reply, Then};
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{Exchange, Intake, Job, Method, Now, Outcome, Response, Service, Status, Step};
+use crate::http::{Exchange, Intake, Job, Method, Now, Outcome, Refusal, Response};
+use crate::http::{Service, Status, Step};
 use crate::route::Lookup;
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -75,7 +77,9 @@ impl Service for App {
     fn resume(&mut self, mut exchange: Box<Exchange>) -> Step {
         let note = exchange.bookmark.note.take();
         if let Some(status) = exchange.failed.take() {
-            self.refuse(&mut exchange, status, "");
+            let refusal = exchange.request.remove_extension::<Refusal>();
+            let message = refusal.map_or(Cow::Borrowed(""), |refusal| refusal.message);
+            self.refuse(&mut exchange, status, &message);
             exchange.bookmark.close = true;
             return self.outward(exchange);
         }

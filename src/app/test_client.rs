@@ -6,8 +6,8 @@
 //! no thread and no waiting, and a handler's mistakes show in its own test.
 
 use crate::http::{
-    Body, End, Exchange, FileSpan, Headers, Intake, Method, Outcome, Part, Pull, Request, Service,
-    Source, Span, Status, Step,
+    Body, End, Exchange, FileSpan, Headers, Intake, Method, Outcome, Part, Pull, Refusal, Request,
+    Service, Source, Span, Status, Step,
 };
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -211,20 +211,20 @@ fn feed(request: &mut Request, body: &[u8], intake: Intake) -> Result<(), Status
             // What is too long is only found out when it is: the sink has seen the rest.
             let allowed = body.get(..max as usize).unwrap_or(body);
             let poured = allowed.chunks(PIECE).try_for_each(|piece| sink.write(piece));
-            poured.map_err(|error| sink_status(&error))?;
+            poured.map_err(|error| refused(request, &error))?;
             if allowed.len() < body.len() {
                 return Err(Status::CONTENT_TOO_LARGE);
             }
-            sink.finish(request).map_err(|error| sink_status(&error))
+            sink.finish(request).map_err(|error| refused(request, &error))
         }
     }
 }
 
-fn sink_status(error: &io::Error) -> Status {
-    match error.kind() {
-        io::ErrorKind::StorageFull => Status::INSUFFICIENT_STORAGE,
-        _ => Status::INTERNAL_SERVER_ERROR,
-    }
+fn refused(request: &mut Request, error: &io::Error) -> Status {
+    let refusal = Refusal::of(error);
+    let status = refusal.status;
+    request.extend(refusal);
+    status
 }
 
 /// The content, and whether that is all of it.

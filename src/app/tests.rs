@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::http::{
-    Body, ContentType, Intake, Lane, Method, Pull, Request, Response, Service, Sink, Source,
-    Status, Step,
+    Body, ContentType, Intake, Lane, Method, Pull, Refusal, Request, Response, Service, Sink,
+    Source, Status, Step,
 };
 use std::cell::RefCell;
 use std::io;
@@ -358,6 +358,9 @@ impl Sink for Counter {
         self.0 += chunk.len();
         self.1 += 1;
         match self.0 {
+            0..1000 if chunk.contains(&7) => {
+                Err(Refusal::new(Status::UNPROCESSABLE_CONTENT, "no sevens").into())
+            }
             0..1000 => Ok(()),
             _ => Err(io::Error::from(io::ErrorKind::StorageFull)),
         }
@@ -384,6 +387,9 @@ fn content_can_go_to_a_sink() {
     assert_eq!(client.post("/count").send().text(), "Some((0, 0))");
     assert_eq!(client.post("/count").chunked([0; 1500]).send().status.code(), 507);
     assert_eq!(client.post("/count").body([0; 2001]).send().status.code(), 413);
+    let refused = client.post("/count").body([7; 10]).send();
+    assert_eq!((refused.status.code(), refused.closes), (422, true));
+    assert!(refused.text().contains("no sevens"), "{}", refused.text());
 }
 
 struct Countdown(u8);

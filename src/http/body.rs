@@ -1,5 +1,7 @@
 //! Content on its way out ([`Body`], [`Source`]) and on its way in ([`Sink`]).
 
+use super::Status;
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -210,13 +212,16 @@ pub enum Pull {
 
 /// Takes the content of a request as it arrives.
 ///
-/// If `finish` is never called the upload was lost: clean up in `Drop`.
+/// If `finish` is never called the upload was lost: clean up in `Drop`. A sink of
+/// [`Intake::Blocking`](super::Intake::Blocking) is dropped on a helper thread,
+/// too, so that this may block.
 pub trait Sink: Send {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// An error ends the intake: the request gets 500, or 507 for
-    /// [`StorageFull`](io::ErrorKind::StorageFull).
+    /// An error ends the intake, and the connection after the reply: 507 for
+    /// [`StorageFull`](io::ErrorKind::StorageFull), what a [`Refusal`] says, else
+    /// 500.
     fn write(&mut self, chunk: &[u8]) -> io::Result<()>;
 
     /// The content is complete. What the handler needs to know goes into the
@@ -226,6 +231,73 @@ pub trait Sink: Send {
     /// As [`write`](Sink::write).
     fn finish(&mut self, request: &mut super::Request) -> io::Result<()>;
 }
+
+/// A [`Sink`]'s error that is the client's fault, or at least its business: the
+/// status to answer with, and a word that the client is shown.
+///
+/// ```
+/// use onepoll::http::{Refusal, Request, Sink, Status};
+/// use std::io;
+/// /// Takes text only.
+/// struct Text;
+/// impl Sink for Text {
+///     fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+///         match chunk.contains(&0) {
+///             true => Err(Refusal::new(Status::UNSUPPORTED_MEDIA_TYPE, "text only").into()),
+///             false => Ok(()),
+///         }
+///     }
+///     fn finish(&mut self, _: &mut Request) -> io::Result<()> {
+///         Ok(())
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What to answer.
+    pub status: Status,
+    /// Why, for the client; may be empty.
+    pub message: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// This status and a message that the client sees.
+    pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal { status, message: message.into() }
+    }
+
+    /// What a sink's error comes to. What isn't meant for clients is logged.
+    pub(crate) fn of(error: &io::Error) -> Refusal {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>());
+        if let Some(refusal) = inner {
+            return refusal.clone();
+        }
+        log::warn!("content could not be stored: {error}");
+        let full =
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        match full {
+            true => Refusal::new(Status::INSUFFICIENT_STORAGE, ""),
+            false => Refusal::new(Status::INTERNAL_SERVER_ERROR, ""),
+        }
+    }
+}
+
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> io::Error {
+        io::Error::other(refusal)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message.as_ref() {
+            "" => self.status.fmt(f),
+            message => write!(f, "{}: {message}", self.status),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 impl fmt::Debug for dyn Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! One request and its response, in one box with one owner at a time.
 
-use super::{Request, Response, Status};
+use super::{Refusal, Request, Response, Status};
 use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
@@ -28,6 +28,15 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Notes why a sink failed: the status in `failed`, the word for the client in
+    /// the request's bag, where the service finds it.
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        self.failed = Some(refusal.status);
+        if !refusal.message.is_empty() {
+            self.request.extend(refusal);
+        }
+    }
+
     /// Whether the client has vanished, so that the work is for nobody. For
     /// long jobs on a helper thread, to stop early.
     pub fn gone(&self) -> bool {

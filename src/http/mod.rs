@@ -37,7 +37,7 @@ pub mod multipart;
 pub mod range;
 pub mod target;
 
-pub use body::{Body, FileSpan, Part, Pull, Sink, Source, Switched, Takeover};
+pub use body::{Body, FileSpan, Part, Pull, Refusal, Sink, Source, Switched, Takeover};
 pub use exchange::{Bookmark, Exchange, Home, Now, Peer, Wake};
 pub use headers::{Headers, InvalidField};
 pub use method::{Method, Version};

@@ -21,10 +21,9 @@ use super::deadline::Why;
 use super::output::Output;
 use super::slots::ConnectionId;
 use super::world::Bits;
-use crate::http::{Exchange, Peer, Pull, Request, Sink, Source, Status, Takeover};
+use crate::http::{Exchange, Peer, Pull, Refusal, Request, Sink, Source, Status, Takeover};
 use crate::proto::Http1;
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -307,7 +306,7 @@ pub(crate) enum Took {
     /// Go on.
     More,
     /// The request can't be served: answer with this.
-    Failed(Status),
+    Failed(Refusal),
 }
 
 impl Receiving {
@@ -315,7 +314,7 @@ impl Receiving {
     pub(crate) fn take(&mut self, piece: &[u8]) -> Took {
         self.taken = self.taken.saturating_add(piece.len() as u64);
         if self.taken > self.max {
-            return Took::Failed(Status::CONTENT_TOO_LARGE);
+            return Took::Failed(Refusal::new(Status::CONTENT_TOO_LARGE, ""));
         }
         match &mut self.into {
             Destination::Buffer => {
@@ -325,21 +324,12 @@ impl Receiving {
             }
             Destination::Inline(sink) => {
                 if let Err(error) = super::errand::caught(|| sink.write(piece)) {
-                    return Took::Failed(sink_failed(&error));
+                    return Took::Failed(Refusal::of(&error));
                 }
             }
             Destination::Blocking { chunk, .. } => chunk.extend_from_slice(piece),
         }
         Took::More
-    }
-}
-
-/// The status for content that could not be stored.
-pub(crate) fn sink_failed(error: &io::Error) -> Status {
-    log::warn!("content could not be stored: {error}");
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Status::INSUFFICIENT_STORAGE,
-        _ => Status::INTERNAL_SERVER_ERROR,
     }
 }
 

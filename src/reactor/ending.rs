@@ -109,8 +109,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     pub(crate) fn abandon(&mut self) {
         match std::mem::take(&mut self.active.phase) {
             Phase::Head(exchange) | Phase::Discard(exchange) => self.shared.buffers.keep(exchange),
-            Phase::Receive(mut receiving) => {
-                if let Some(exchange) = receiving.exchange.take() {
+            Phase::Receive(receiving) => {
+                if let Some(exchange) = self.give_up(*receiving) {
                     self.lost(exchange);
                 }
             }
@@ -201,8 +201,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     fn body_too_slow(&mut self) {
-        if let Phase::Receive(mut receiving) = std::mem::take(&mut self.active.phase)
-            && let Some(exchange) = receiving.exchange.take()
+        if let Phase::Receive(receiving) = std::mem::take(&mut self.active.phase)
+            && let Some(exchange) = self.give_up(*receiving)
         {
             return self.fail(exchange, Status::REQUEST_TIMEOUT);
         }

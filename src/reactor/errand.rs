@@ -2,7 +2,7 @@
 
 use super::inbox::{Inbox, Parcel};
 use super::slots::ConnectionId;
-use crate::http::{Exchange, FileSpan, Job, Lane, Sink, Source, Status};
+use crate::http::{Exchange, FileSpan, Job, Lane, Refusal, Sink, Source, Status};
 use std::fmt;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -27,6 +27,8 @@ pub(crate) enum Work {
     Write(Box<dyn Sink>, Vec<u8>),
     /// The content is complete.
     Finish(Box<dyn Sink>, Box<Exchange>),
+    /// The content won't be complete. What a sink does in its drop may block.
+    Discard(Box<dyn Sink>),
     /// Content from a source, about this many bytes.
     Pull(Box<dyn Source>, Vec<u8>, usize),
     /// Bring a part of a file into memory.
@@ -62,9 +64,13 @@ impl Errand {
             }
             Work::Finish(mut sink, mut exchange) => {
                 if let Err(error) = caught(|| sink.finish(&mut exchange.request)) {
-                    exchange.failed = Some(super::connection::sink_failed(&error));
+                    exchange.refuse(Refusal::of(&error));
                 }
                 Parcel::Exchange(from, exchange)
+            }
+            Work::Discard(sink) => {
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(sink)));
+                return; // nobody waits for it
             }
             Work::Pull(mut source, mut chunk, room) => {
                 let result = caught(|| source.pull(&mut chunk, room));
@@ -103,6 +109,7 @@ impl fmt::Debug for Errand {
             Work::Job(..) => "job",
             Work::Write(..) => "write",
             Work::Finish(..) => "finish",
+            Work::Discard(..) => "discard",
             Work::Pull(..) => "pull",
             Work::Warm(..) => "warm",
         };

@@ -1,9 +1,10 @@
 //! Bytes in: from the socket through the protocol to whoever wants them.
 
-use super::connection::{Destination, Farewell, Phase, Took};
+use super::connection::{Destination, Farewell, Phase, Receiving, Took};
 use super::drive::Driver;
+use super::errand::Work;
 use super::world::{Bits, World};
-use crate::http::{Service, Status};
+use crate::http::{Exchange, Refusal, Service};
 use crate::net::Socket;
 use crate::proto::{Event, Fault};
 use std::io;
@@ -184,7 +185,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         match &mut self.active.phase {
             Phase::Receive(receiving) => match receiving.take(piece) {
                 Took::More => self.pass_chunk(),
-                Took::Failed(status) => self.intake_failed(status),
+                Took::Failed(refusal) => self.intake_failed(refusal),
             },
             // Nobody asked for it: the protocol counts it and says when it is
             // too much.
@@ -208,7 +209,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                         if let Err(error) =
                             super::errand::caught(|| sink.finish(&mut exchange.request))
                         {
-                            exchange.failed = Some(super::connection::sink_failed(&error));
+                            exchange.refuse(Refusal::of(&error));
                         }
                         self.resume(exchange);
                     }
@@ -273,7 +274,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         log::debug!("{}: refused: {fault}", self.connection.peer);
         self.shared.stats.faults.add(1);
         match std::mem::take(&mut self.active.phase) {
-            Phase::Receive(mut receiving) => match (fault.status, receiving.exchange.take()) {
+            Phase::Receive(receiving) => match (fault.status, self.give_up(*receiving)) {
                 (Some(status), Some(exchange)) => self.fail(exchange, status),
                 (_, exchange) => {
                     exchange.into_iter().for_each(|exchange| self.lost(exchange));
@@ -288,11 +289,23 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     /// The content can't be taken: the service is told, and answers.
-    pub(crate) fn intake_failed(&mut self, status: Status) {
-        if let Phase::Receive(mut receiving) = std::mem::take(&mut self.active.phase)
-            && let Some(exchange) = receiving.exchange.take()
+    pub(crate) fn intake_failed(&mut self, refusal: Refusal) {
+        if let Phase::Receive(receiving) = std::mem::take(&mut self.active.phase)
+            && let Some(mut exchange) = self.give_up(*receiving)
         {
+            let status = refusal.status;
+            exchange.refuse(refusal);
             self.fail(exchange, status);
         }
+    }
+
+    /// No more content is wanted. A sink that may block in its drop is dropped
+    /// by a helper; one that is away comes home and finds nobody.
+    pub(crate) fn give_up(&mut self, receiving: Receiving) -> Option<Box<Exchange>> {
+        if let Destination::Blocking { sink: Some(sink), .. } = receiving.into {
+            // Only when the pool is gone it is dropped here.
+            let _ = self.errand(Work::Discard(sink));
+        }
+        receiving.exchange
     }
 }

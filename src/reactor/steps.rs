@@ -1,12 +1,12 @@
 //! The service's answers, carried out.
 
+use super::connection::stamp;
 use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, Took};
-use super::connection::{sink_failed, stamp};
 use super::deadline::Why;
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
-use crate::http::{Exchange, Intake, Job, Pull, Service, Sink, Source, Status, Step};
+use crate::http::{Exchange, Intake, Job, Pull, Refusal, Service, Sink, Source, Status, Step};
 use crate::proto::Read;
 use std::io;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let took = if taken.is_empty() { Took::More } else { receiving.take(&taken) };
         self.active.phase = Phase::Receive(Box::new(receiving));
         match took {
-            Took::Failed(status) => self.intake_failed(status),
+            Took::Failed(refusal) => self.intake_failed(refusal),
             Took::More if here => self.content_complete(), // a sink is finished even so
             Took::More => {}
         }
@@ -214,8 +214,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             }
             match result {
                 Ok(()) => self.pass_chunk(),
-                Err(error) => self.intake_failed(sink_failed(&error)),
+                Err(error) => self.intake_failed(Refusal::of(&error)),
             }
+        } else {
+            let _ = self.errand(Work::Discard(sink));
         }
         self.drive()
     }

@@ -7,7 +7,7 @@ use super::connection::{Connection, Life, Phase};
 use super::deadline::{Deadline, Why};
 use super::drain::Draining;
 use super::drive::{Driver, Shared, Verdict};
-use super::errand::caught;
+use super::errand::{Errand, Work, caught};
 use super::inbox::{Inbox, Parcel};
 use super::slots::{ConnectionId, Slots};
 use super::wheel::Wheel;
@@ -314,8 +314,14 @@ impl<S: Service, W: World> Reactor<S, W> {
                 self.with(id.slot, |driver| driver.warmed());
             }
             Parcel::Command(command) => self.obey(command),
-            // The connection is gone: its sink or source is dropped here.
-            Parcel::Sink(..) | Parcel::Source(..) | Parcel::Wake(_) | Parcel::Warm(_) => {}
+            // The connection is gone: its source is dropped here, its sink where it
+            // may block.
+            Parcel::Sink(from, sink, ..) => {
+                let inbox = Arc::clone(&self.shared.inbox);
+                let work = Work::Discard(sink);
+                let _ = self.world.submit(Errand { from, inbox, work });
+            }
+            Parcel::Source(..) | Parcel::Wake(_) | Parcel::Warm(_) => {}
         }
     }
 
