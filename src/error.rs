@@ -33,6 +33,13 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that was to be read can't be.
+    File {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Two routes that nothing tells apart, or a pattern that is none.
     Route(String),
     /// The system refused something that the loop can't do without.
@@ -67,6 +74,15 @@ impl fmt::Display for Error {
                     _ => write!(f, "{path}: {source}"),
                 }
             }
+            Error::File { path, source } => {
+                let path = path.display();
+                match source.kind() {
+                    io::ErrorKind::NotFound => write!(f, "{path}: no such file"),
+                    io::ErrorKind::IsADirectory => write!(f, "{path}: a folder, not a file"),
+                    io::ErrorKind::PermissionDenied => write!(f, "{path}: permission denied"),
+                    _ => write!(f, "{path}: {source}"),
+                }
+            }
             Error::Route(why) => write!(f, "routes: {why}"),
             Error::Io { doing, source } => write!(f, "{doing}: {source}"),
         }
@@ -86,6 +102,7 @@ impl std::error::Error for Error {
         match self {
             Error::Listen { source, .. }
             | Error::Folder { source, .. }
+            | Error::File { source, .. }
             | Error::Io { source, .. } => Some(source),
             _ => None,
         }

@@ -15,7 +15,7 @@
 
 mod origin;
 
-use super::vary::vary;
+use super::fields::{single, vary};
 use crate::app::{After, Flow, Middleware};
 use crate::error::Error;
 use crate::http::chars::is_token;
@@ -169,13 +169,11 @@ impl Cors {
         Ok(self)
     }
 
-    /// The request's origin, if it is allowed. Two lines are no origin.
+    /// The request's origin, if it is allowed.
     fn allowed<'a>(&self, request: &'a Request) -> Option<&'a str> {
         let Origins::Listed(listed) = &self.origins else { return Some("*") };
-        let mut lines = request.headers().all("origin");
-        let sent = std::str::from_utf8(lines.next()?).ok()?;
-        let alone = lines.next().is_none();
-        (alone && listed.iter().any(|origin| origin.matches(sent))).then_some(sent)
+        let sent = std::str::from_utf8(single(request, "origin")?).ok()?;
+        listed.iter().any(|origin| origin.matches(sent)).then_some(sent)
     }
 
     /// The answer to a preflight, but for what every reply gets.

@@ -1,8 +1,14 @@
 //! What stands between the engine and the handlers.
 
 mod access_log;
+#[cfg(feature = "auth")]
+mod basic_auth;
 mod cors;
-mod vary;
+mod fields;
+mod user;
 
 pub use access_log::{AccessLog, Format, LogHandle};
+#[cfg(feature = "auth")]
+pub use basic_auth::BasicAuth;
 pub use cors::Cors;
+pub use user::User;

@@ -2,7 +2,8 @@
 //! neither end a line nor a field: nobody writes entries but we.
 
 use crate::app::{Done, json};
-use crate::http::{End, Peer};
+use crate::http::{End, Peer, Request};
+use crate::middleware::User;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
@@ -45,7 +46,9 @@ pub(super) fn combined(out: &mut String, done: &Done<'_>, clock: &mut Clock) {
             let _ = write!(out, "{peer}");
         }
     }
-    out.push_str(" - - [");
+    out.push_str(" - ");
+    user(out, request);
+    out.push_str(" [");
     out.push_str(clock.at(begun(done)));
     out.push_str("] \"");
     quoted(out, request.method().as_str().as_bytes());
@@ -69,6 +72,9 @@ pub(super) fn json(out: &mut String, done: &Done<'_>) {
         line.set("time", &time);
         line.set("peer", request.peer().to_string());
         line.set("connection", request.connection());
+        if let Some(user) = request.extension::<User>() {
+            line.set("user", cut(user.name()));
+        }
         line.set("method", request.method().as_str());
         line.set("target", cut(request.target()));
         line.set("version", request.version().as_str());
@@ -100,6 +106,17 @@ pub(super) fn json(out: &mut String, done: &Done<'_>) {
         );
     });
     out.push('\n');
+}
+
+/// Appends a name that is one word of the line, or a hyphen for nobody's.
+fn user(out: &mut String, request: &Request) {
+    let name = request.extension::<User>().map_or("-", User::name);
+    for part in name.split_inclusive(' ') {
+        quoted(out, part.trim_end_matches(' ').as_bytes());
+        if part.ends_with(' ') {
+            out.push_str("\\x20");
+        }
+    }
 }
 
 fn lasted(done: &Done<'_>) -> Duration {

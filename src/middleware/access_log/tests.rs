@@ -108,6 +108,25 @@ fn long_fields_are_cut() {
 }
 
 #[test]
+fn a_known_user_is_one_word_of_the_line() {
+    let kept = Kept::default();
+    let log = AccessLog::to(kept.clone()).unwrap();
+    for name in ["anna", "an na \" -"] {
+        let mut request = request();
+        request.extend(crate::middleware::User::new(name));
+        let now = Now::read();
+        let (started, end) = (now.instant, End::Sent);
+        let outcome = Outcome { status: Status::OK, bytes: 9, started, ended: now, end };
+        let response = &Response::default();
+        log.done(&Done { request: &request, response, route: None, outcome: &outcome });
+    }
+    drop(log);
+    let text = kept.text();
+    let words: Vec<_> = text.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+    assert_eq!(words, ["anna", r"an\x20na\x20\x22\x20-"]);
+}
+
+#[test]
 fn lines_wait_for_a_second_at_most() {
     let kept = Kept::default();
     let log = AccessLog::to(kept.clone()).unwrap();
