@@ -31,7 +31,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on this address; port 0 lets the system choose.
+    /// Listens on this address; port 0 lets the system choose. On `[::]` IPv4
+    /// clients are taken as well, whatever the system's own default is.
     ///
     /// `SO_REUSEADDR` is set, so that a restarted server gets its port back at
     /// once; so is `TCP_NODELAY`, inherited by every accepted socket: replies
@@ -40,7 +41,23 @@ impl Listener {
     /// # Errors
     /// As the system says: address in use, not available, permission denied.
     pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        Listener::with(address, false)
+    }
+
+    /// As [`bind`](Listener::bind), but IPv4 clients are left to others: for
+    /// `[::]` beside a `0.0.0.0` with the same port.
+    ///
+    /// # Errors
+    /// As [`bind`](Listener::bind).
+    pub fn bind_only_v6(address: SocketAddr) -> io::Result<Listener> {
+        Listener::with(address, true)
+    }
+
+    fn with(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(only_v6)?;
+        }
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
@@ -66,7 +83,14 @@ impl Listener {
     /// # Errors
     /// `WouldBlock` when nobody waits; else as the system says.
     pub fn accept(&self) -> io::Result<(Stream, Peer)> {
-        let (stream, address) = self.inner.accept()?;
+        let (stream, mut address) = self.inner.accept()?;
+        // An IPv4 client of `[::]` is the same as one of `0.0.0.0`: for logs,
+        // and for whoever counts by address.
+        if let SocketAddr::V6(v6) = address
+            && let Some(v4) = v6.ip().to_ipv4_mapped()
+        {
+            address = SocketAddr::from((v4, v6.port()));
+        }
         Ok((Stream::Tcp(stream), Peer::Tcp(address)))
     }
 }

@@ -27,7 +27,7 @@ use crate::http::Service;
 use crate::net::Listener;
 use crate::reactor::Reactor;
 use crate::stats::Stats;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,7 +61,9 @@ impl Server {
         Server { listeners: Vec::new(), config: Config::default() }.and_bind(address)
     }
 
-    /// Listens on one more address.
+    /// Listens on one more address. `[::]` takes IPv4 clients as well, so that
+    /// with a `0.0.0.0` of the same port, before or after it, each client still
+    /// has one listener.
     ///
     /// # Errors
     /// As [`bind`](Server::bind).
@@ -73,15 +75,26 @@ impl Server {
         let failed = |source| Error::Listen { address: shown.clone(), source };
         let mut last = std::io::ErrorKind::AddrNotAvailable.into();
         for address in address.to_socket_addrs().map_err(failed)? {
-            match Listener::bind(address) {
-                Ok(listener) => {
-                    self.listeners.push(listener);
-                    return Ok(self);
-                }
+            match self.listen(address) {
+                Ok(()) => return Ok(self),
                 Err(error) => last = error,
             }
         }
         Err(failed(last))
+    }
+
+    fn listen(&mut self, address: SocketAddr) -> std::io::Result<()> {
+        let port = address.port();
+        let any = |ip: IpAddr| self.local_addrs().any(|own| own == SocketAddr::new(ip, port));
+        let (any_v4, any_v6) =
+            (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        let listener = match address.ip() {
+            ip if ip == any_v4 && any(any_v6) => return Ok(()), // it is taken care of
+            ip if ip == any_v6 && any(any_v4) => Listener::bind_only_v6(address)?,
+            _ => Listener::bind(address)?,
+        };
+        self.listeners.push(listener);
+        Ok(())
     }
 
     /// With these limits and times instead of the defaults. They are checked by
