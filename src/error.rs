@@ -61,10 +61,21 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Config { field, why } => write!(f, "configuration: {field} {why}"),
-            Error::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "cannot listen on {address}: the address is in use by another program")
+            Error::Listen { address, source } => {
+                write!(f, "cannot listen on {address}: ")?;
+                match source.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        f.write_str("the address is in use by another program")
+                    }
+                    io::ErrorKind::AddrNotAvailable => {
+                        f.write_str("this machine has no such address")
+                    }
+                    io::ErrorKind::PermissionDenied => {
+                        f.write_str("permission denied; ports below 1024 are for the superuser")
+                    }
+                    _ => write!(f, "{source}"),
+                }
             }
-            Error::Listen { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Error::Folder { path, source } => {
                 let path = path.display();
                 match source.kind() {

@@ -1,19 +1,23 @@
 //! The command line: what was asked for, checked, and turned into options.
 //!
 //! ```text
-//!   args -> Args (clap) -> ServeOptions { root, address, Config, .. } -> serve()
-//!                                                                          |
-//!   exit code  <-  one line on stderr  <-  onepoll::Error  <---------------'
+//!   args -> clap -> Args { Serve(ServeArgs), .. } -> serve(): App, Server, Config
+//!            |                                        |
+//!            | wrong usage                            | onepoll::Error
+//!            v                                        v
+//!            one line on the standard error, and the exit code
 //! ```
 
 mod args;
 mod log;
 mod serve;
 mod signals;
+mod urls;
 mod values;
 
 use args::{Args, Command};
 use clap::Parser;
+use clap::error::ErrorKind;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,10 +27,19 @@ const FAILED: u8 = 1;
 /// The command line makes no sense; clap ends with the same.
 const USAGE: u8 = 2;
 
+const NO_COMMAND: ErrorKind = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+
 /// Runs the command that the process's arguments ask for.
 pub(crate) fn run() -> ExitCode {
-    // Wrong usage, `--help` and `--version` end here.
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        // `--help`, `--version`, and no command at all: a page of its own.
+        Err(error) if !error.use_stderr() || error.kind() == NO_COMMAND => error.exit(),
+        Err(error) => {
+            complain(&one_line(&error.to_string()));
+            return ExitCode::from(USAGE);
+        }
+    };
     let rust_log = std::env::var("RUST_LOG").unwrap_or_default();
     let (filter, wrong) = log::Filter::new(args.verbose, args.quiet, &rust_log);
     if let Err(error) = log::init(filter) {
@@ -37,7 +50,7 @@ pub(crate) fn run() -> ExitCode {
         ::log::warn!("RUST_LOG: {part:?} is neither a level nor target=level: left out");
     }
     let result = match args.command {
-        Command::Serve(args) => args.options().and_then(serve::serve),
+        Command::Serve(args) => serve::serve(&args),
     };
     // The log first, so that the error is the last line on a terminal.
     ::log::logger().flush();
@@ -50,6 +63,25 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+/// What the parser says, without its heading and the advice to ask for help.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = lines.take_while(|line| !line.starts_with("Usage:"));
+    let mut one = String::new();
+    for line in lines.filter(|line| !line.starts_with("For more information")) {
+        let line = line.strip_prefix("error: ").unwrap_or(line);
+        let line = line.strip_prefix("tip: ").unwrap_or(line);
+        let goes_on = one.is_empty() || one.ends_with(':') || line.starts_with('[');
+        match (one.is_empty(), goes_on) {
+            (true, _) => {}
+            (_, true) => one.push(' '),
+            (_, false) => one.push_str("; "),
+        }
+        one.push_str(line);
+    }
+    one
+}
+
 /// One line on the standard error, if anybody reads it: `eprintln!` would panic.
 fn complain(error: &dyn Display) {
     let _ = writeln!(io::stderr(), "onepoll: {error}");
@@ -59,5 +91,36 @@ fn code_of(error: &onepoll::Error) -> u8 {
     match error {
         onepoll::Error::Config { .. } => USAGE,
         _ => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_usage_is_one_line() {
+        let table = [
+            (
+                "onepoll serve --prot 1",
+                "unexpected argument '--prot' found; a similar argument exists: '--port'",
+            ),
+            (
+                "onepoll serve --overload x",
+                "invalid value 'x' for '--overload <WAY>' [possible values: 503, pause]",
+            ),
+            (
+                "onepoll serve --overwrite",
+                "the following required arguments were not provided: --upload",
+            ),
+            (
+                "onepoll serve --port x",
+                "invalid value 'x' for '--port <PORT>': expected a number from 0 to 65535",
+            ),
+        ];
+        for (line, expected) in table {
+            let error = Args::try_parse_from(line.split(' ')).expect_err(line);
+            assert_eq!(one_line(&error.to_string()), expected);
+        }
     }
 }

@@ -1,6 +1,9 @@
-//! Values of flags: durations, sizes, ranges of numbers, hosts.
+//! Values of flags, read and checked: what is wrong with one is said here, and
+//! the parser says which flag it was.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use onepoll::http::ContentType;
+use onepoll::middleware::Cors;
+use onepoll::{Error, Response};
 use std::time::Duration;
 
 /// Reads `10`, `10s`, `500ms`, `2m` or `1h`; a number alone is seconds.
@@ -17,6 +20,15 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(ms))
 }
 
+/// The same for what must come to an end.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time.is_zero() || time > Duration::from_secs(7 * 24 * 3600) {
+        return Err("expected more than 0 and at most a week (168h)".to_owned());
+    }
+    Ok(time)
+}
+
 /// Reads `1000`, `64k`, `10M` or `1GiB`: bytes, by powers of 1,024.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
@@ -28,6 +40,14 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         _ => return Err("expected a size like 4096, 64k, 10M or 1G".to_owned()),
     };
     scaled(number, 1 << shift).ok_or_else(|| "expected a size like 4096, 64k, 10M or 1G".to_owned())
+}
+
+/// The same for a request's head, which is indexed by 16 bits.
+pub(super) fn head(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        bytes @ 64..=65_535 => Ok(bytes as usize),
+        _ => Err("expected 64 to 65535 bytes".to_owned()),
+    }
 }
 
 /// Reads `1..4`, both ends included, or `4` for exactly four.
@@ -42,18 +62,23 @@ pub(super) fn helpers(text: &str) -> Result<(usize, usize), String> {
     Ok((min, max))
 }
 
-/// Reads an address, with or without brackets, or looks a name up: its first
-/// IPv4 address if it has one, since `localhost` often names an IPv6 address
-/// that the machine doesn't have.
-pub(super) fn host(text: &str) -> Result<IpAddr, String> {
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "expected a number from 0 to 65535".to_owned())
+}
+
+/// Accepts an address, with or without brackets, or a name that may be one. It
+/// is looked up when it is listened on.
+pub(super) fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
-    if let Ok(address) = bare.parse() {
-        return Ok(address);
+    let in_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if bare.parse::<std::net::IpAddr>().is_ok() || (!bare.is_empty() && bare.chars().all(in_name)) {
+        return Ok(bare.to_owned());
     }
-    let found = (text, 0).to_socket_addrs().map_err(|error| format!("no such host: {error}"))?;
-    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-    addresses.sort_by_key(IpAddr::is_ipv6);
-    addresses.first().copied().ok_or_else(|| "the host has no address".to_owned())
+    // With a zone, as in fe80::1%eth0.
+    if bare.split_once('%').is_some_and(|(a, zone)| a.contains(':') && !zone.is_empty()) {
+        return Ok(bare.to_owned());
+    }
+    Err("expected an address or a name; the port is --port's".to_owned())
 }
 
 /// Accepts the name of an index file: one part of a path, and not a hidden one.
@@ -62,6 +87,71 @@ pub(super) fn index(text: &str) -> Result<String, String> {
         return Err("expected a file name without a slash or a leading dot".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// Accepts a path within the folder.
+pub(super) fn inside(text: &str) -> Result<String, String> {
+    let path = text.trim_start_matches("./");
+    let wrong = |part: &str| part.is_empty() || part == "." || part == ".." || part.contains('\0');
+    if path.split('/').any(wrong) {
+        return Err(
+            "expected the path of a file in the folder, without .. or a slash in front".into()
+        );
+    }
+    Ok(path.to_owned())
+}
+
+/// Accepts an extension, with or without its dot.
+pub(super) fn extension(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('.').unwrap_or(text);
+    if bare.is_empty() || bare.contains(['.', '/', '\0']) {
+        return Err("expected an extension like html, what stands behind the last dot".to_owned());
+    }
+    Ok(bare.to_ascii_lowercase())
+}
+
+/// Reads `wasm=application/wasm`.
+pub(super) fn media_type(text: &str) -> Result<(String, String), String> {
+    let wrong = "expected EXT=TYPE, like wasm=application/wasm";
+    let (name, value) = text.split_once('=').ok_or(wrong)?;
+    let (main, sub) = value.split_once('/').ok_or(wrong)?;
+    if main.is_empty() || sub.is_empty() {
+        return Err(wrong.to_owned());
+    }
+    ContentType::new(value.to_owned()).map_err(|error| error.to_string())?;
+    Ok((extension(name)?, value.to_owned()))
+}
+
+/// Reads `Name: value`.
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected 'Name: value'")?;
+    let (name, value) = (name.trim(), value.trim());
+    Response::default().add_header(name, value).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Reads `assets/**=max-age=3600`: the first equals sign divides.
+pub(super) fn cache_control(text: &str) -> Result<(String, String), String> {
+    let (pattern, value) = text.split_once('=').ok_or("expected PATTERN=VALUE")?;
+    let (pattern, value) = (pattern.trim(), value.trim());
+    if pattern.is_empty() || value.is_empty() {
+        return Err("expected PATTERN=VALUE".to_owned());
+    }
+    let added = Response::default().add_header("Cache-Control", value);
+    added.map_err(|error| error.to_string())?;
+    Ok((pattern.to_owned(), value.to_owned()))
+}
+
+/// Accepts an origin, or `*`.
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    match Cors::new([text]) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(Error::Config { why, .. }) => {
+            // The value itself is named by the parser.
+            Err(why.split_once("`: ").map_or(why.as_str(), |(_, why)| why).to_owned())
+        }
+        Err(other) => Err(other.to_string()),
+    }
 }
 
 fn split(text: &str) -> (&str, &str) {

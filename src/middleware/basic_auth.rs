@@ -132,7 +132,7 @@ impl BasicAuth {
     /// # Errors
     /// [`Error::Config`] says what is wrong with it, without repeating it.
     pub fn user(mut self, line: &str) -> Result<BasicAuth, Error> {
-        self.users.add(line).map_err(|why| wrong(why.to_owned()))?;
+        self.users.add(line).map_err(|why| wrong(format!("user: {why}")))?;
         Ok(self)
     }
 
@@ -151,7 +151,7 @@ impl BasicAuth {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let at = |why| wrong(format!("{}, line {number}: {why}", path.display()));
+            let at = |why| wrong(format!("file {}, line {number}: {why}", path.display()));
             self.users.add(line).map_err(at)?;
         }
         Ok(self)

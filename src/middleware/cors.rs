@@ -84,7 +84,8 @@ impl Cors {
                 any = true;
                 continue;
             }
-            listed.push(Origin::parse(text).map_err(|why| wrong(format!("`{text}`: {why}")))?);
+            listed
+                .push(Origin::parse(text).map_err(|why| wrong(format!("origin `{text}`: {why}")))?);
         }
         match (any, listed.is_empty()) {
             (true, _) => Ok(Cors::any()),

@@ -1,11 +1,13 @@
 use super::*;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
+use onepoll::{Config, Overload};
+use std::time::Duration;
 
-fn options(line: &str) -> Result<ServeOptions, Error> {
+fn args(line: &str) -> ServeArgs {
     let args = Args::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
     let Command::Serve(serve) = args.command;
-    serve.options()
+    *serve
 }
 
 #[test]
@@ -15,24 +17,29 @@ fn clap_finds_no_fault_in_the_definition() {
 
 #[test]
 fn without_flags_the_defaults_are_the_configs() {
-    let options = options("onepoll serve").unwrap();
-    assert_eq!(options.root, PathBuf::from("."));
-    assert_eq!(options.index, "index.html");
-    assert_eq!(options.address.to_string(), "127.0.0.1:8080");
-    assert_eq!(options.config, Config::default());
-    assert_eq!(options.log_format, LogFormat::Combined);
+    let args = args("onepoll serve");
+    assert_eq!(args.root, PathBuf::from("."));
+    assert_eq!((args.address.port, &args.address.host[..]), (8080, &["127.0.0.1".to_owned()][..]));
+    assert_eq!(args.limits.config(), Config::default());
+    assert_eq!(args.log_format, LogFormat::Combined);
+}
+
+fn help() -> String {
+    let mut command = Args::command();
+    let serve = command.find_subcommand_mut("serve").unwrap();
+    serve.render_long_help().to_string()
 }
 
 #[test]
 fn the_help_states_the_true_defaults() {
-    let mut command = Args::command();
-    let serve = command.find_subcommand_mut("serve").unwrap();
-    let help = serve.render_long_help().to_string();
+    let help = help();
     let config = Config::default();
     let stated = [
         format!("{}..{}", config.helpers_min, config.helpers_max),
         config.connections_max.to_string(),
+        config.requests_per_connection.to_string(),
         format!("{}MiB", config.limits.body_max >> 20),
+        format!("{}KiB", config.limits.head_max >> 10),
         format!("{}s", config.head_timeout.as_secs()),
         format!("{}s", config.body_timeout.as_secs()),
         format!("{}s", config.write_timeout.as_secs()),
@@ -44,53 +51,102 @@ fn the_help_states_the_true_defaults() {
 }
 
 #[test]
-fn every_flag_arrives() {
-    let options = options(
-        "onepoll serve /srv -p 0 -a ::1 --index home.htm --helpers 2..8 --max-conns 500 \
-         --max-body 2M --header-timeout 5 --body-timeout 6s --write-timeout 700ms \
-         --keep-alive 1m --overload pause --log-format json -vv",
-    )
-    .unwrap();
-    let config = options.config;
-    assert_eq!(options.root, PathBuf::from("/srv"));
-    assert_eq!(options.address.to_string(), "[::1]:0");
-    assert_eq!(options.index, "home.htm");
+fn the_help_is_in_parts() {
+    let help = help();
+    let heads = help.lines().filter(|line| !line.starts_with(' ') && line.ends_with(':'));
+    let heads: Vec<&str> = heads.collect();
+    assert_eq!(
+        heads,
+        [
+            "Arguments:",
+            "Options:",
+            "Address:",
+            "What is served:",
+            "Caching and compression:",
+            "Who may do what:",
+            "Uploads:",
+            "Limits:",
+            "Log:",
+            "Examples:",
+        ]
+    );
+}
+
+#[test]
+fn every_limit_arrives() {
+    let args = args(
+        "onepoll serve /srv -p 0 -a ::1 -a localhost --helpers 2..8 --max-conns 500 \
+         --max-requests 9 --max-body 2M --max-header-bytes 4k --header-timeout 5 \
+         --body-timeout 6s --write-timeout 700ms --keep-alive 1m --overload pause \
+         --log-format json -vv",
+    );
+    let config = args.limits.config();
+    assert!(config.check().is_ok());
+    assert_eq!(args.root, PathBuf::from("/srv"));
+    assert_eq!((args.address.port, args.address.host.join(" ")), (0, "::1 localhost".into()));
     assert_eq!((config.helpers_min, config.helpers_max), (2, 8));
     assert_eq!(config.connections_max, 500);
+    assert_eq!(config.requests_per_connection, 9);
     assert_eq!(config.limits.body_max, 2 << 20);
+    assert_eq!((config.limits.head_max, config.limits.target_max), (4096, 4096));
     assert_eq!(config.head_timeout, Duration::from_secs(5));
     assert_eq!(config.first_timeout, Duration::from_secs(5));
     assert_eq!(config.body_timeout, Duration::from_secs(6));
     assert_eq!(config.write_timeout, Duration::from_millis(700));
     assert_eq!(config.idle_timeout, Duration::from_secs(60));
     assert_eq!(config.overload, Overload::Pause);
-    assert_eq!(options.log_format, LogFormat::Json);
+    assert_eq!(args.log_format, LogFormat::Json);
+}
+
+#[test]
+fn a_folder_is_no_value_of_the_flag_before_it() {
+    for line in [
+        "onepoll serve --spa dist",
+        "onepoll serve --only html,css --upload dist",
+        "onepoll serve --only html --only css dist",
+    ] {
+        assert_eq!(args(line).root, PathBuf::from("dist"), "{line}");
+    }
 }
 
 #[test]
 fn nonsense_is_refused_by_the_parser() {
+    use ErrorKind::{InvalidValue, MissingRequiredArgument, UnknownArgument, ValueValidation};
     let table = [
         ("onepoll", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
         ("onepoll sreve", ErrorKind::InvalidSubcommand),
-        ("onepoll serve --prot 1", ErrorKind::UnknownArgument),
-        ("onepoll serve -p 65536", ErrorKind::ValueValidation),
-        ("onepoll serve --helpers 4..1", ErrorKind::ValueValidation),
-        ("onepoll serve --keep-alive soon", ErrorKind::ValueValidation),
-        ("onepoll serve --max-body lots", ErrorKind::ValueValidation),
-        ("onepoll serve --index a/b", ErrorKind::ValueValidation),
-        ("onepoll serve --overload drop", ErrorKind::InvalidValue),
-        ("onepoll serve a b", ErrorKind::UnknownArgument),
+        ("onepoll serve --prot 1", UnknownArgument),
+        ("onepoll serve a b", UnknownArgument),
+        ("onepoll serve -p 65536", ValueValidation),
+        ("onepoll serve -a http://x", ValueValidation),
+        ("onepoll serve -a 127.0.0.1:80", ValueValidation),
+        ("onepoll serve --helpers 4..1", ValueValidation),
+        ("onepoll serve --max-conns 0", ValueValidation),
+        ("onepoll serve --max-requests 0", ValueValidation),
+        ("onepoll serve --max-body lots", ValueValidation),
+        ("onepoll serve --max-header-bytes 64k", ValueValidation),
+        ("onepoll serve --keep-alive soon", ValueValidation),
+        ("onepoll serve --keep-alive 0", ValueValidation),
+        ("onepoll serve --write-timeout 169h", ValueValidation),
+        ("onepoll serve --index a/b", ValueValidation),
+        ("onepoll serve --spa=../x", ValueValidation),
+        ("onepoll serve --page404 /x", ValueValidation),
+        ("onepoll serve --only tar.gz", ValueValidation),
+        ("onepoll serve --attachment ,", ValueValidation),
+        ("onepoll serve --media-type wasm", ValueValidation),
+        ("onepoll serve --media-type wasm=wasm", ValueValidation),
+        ("onepoll serve --header X-A", ValueValidation),
+        ("onepoll serve --header Content-Length:1", ValueValidation),
+        ("onepoll serve --cache-control no-store", ValueValidation),
+        ("onepoll serve --cors app.example", ValueValidation),
+        ("onepoll serve --upload-max 1M", MissingRequiredArgument),
+        ("onepoll serve --overwrite", MissingRequiredArgument),
+        ("onepoll serve --overload drop", InvalidValue),
+        ("onepoll serve --log-format xml", InvalidValue),
     ];
     for (line, kind) in table {
         let error = Args::try_parse_from(line.split(' ')).expect_err(line);
         assert_eq!(error.kind(), kind, "{line}");
         assert_eq!(error.exit_code(), 2, "{line}");
-    }
-}
-
-#[test]
-fn values_that_the_config_refuses_are_usage_errors() {
-    for line in ["onepoll serve --max-conns 0", "onepoll serve --keep-alive 0"] {
-        assert!(matches!(options(line), Err(Error::Config { .. })), "{line}");
     }
 }

@@ -63,15 +63,85 @@ fn helper_ranges() {
     }
 }
 
+/// What a reader of values makes of a text: the value, or nothing.
+type Read<T> = fn(&str) -> Result<T, String>;
+
 #[test]
-fn hosts_and_index_names() {
-    assert_eq!(host("127.0.0.1"), Ok([127, 0, 0, 1].into()));
-    assert_eq!(host("[::1]").unwrap().to_string(), "::1");
-    assert_eq!(host("::").unwrap().to_string(), "::");
-    assert!(host("").is_err());
-    assert!(host("no such host").is_err());
-    assert_eq!(index("start.html").as_deref(), Ok("start.html"));
-    for bad in ["", "..", ".git", "a/b", "/", "a\0"] {
-        assert!(index(bad).is_err(), "{bad:?}");
+fn names_and_paths() {
+    let table: [(Read<String>, &[(&str, &str)], &[&str]); 4] = [
+        (
+            host,
+            &[
+                ("127.0.0.1", "127.0.0.1"),
+                ("[::1]", "::1"),
+                ("::", "::"),
+                ("fe80::1%eth0", "fe80::1%eth0"),
+                ("localhost", "localhost"),
+                ("a-b.example", "a-b.example"),
+            ],
+            &["", "[]", "no such host", "127.0.0.1:80", "http://x", "x/y", "a%b"],
+        ),
+        (index, &[("start.html", "start.html")], &["", "..", ".git", "a/b", "/", "a\0"]),
+        (
+            inside,
+            &[("a", "a"), ("a/b.html", "a/b.html"), ("./a", "a"), (".x", ".x")],
+            &["", "/a", "..", "a/../b", "a//b", "a/", "a\0"],
+        ),
+        (extension, &[("html", "html"), (".HTML", "html")], &["", ".", "tar.gz", "a/b", "a\0"]),
+    ];
+    for (read, right, wrong) in table {
+        for (text, expected) in right {
+            assert_eq!(read(text).as_deref(), Ok(*expected));
+        }
+        for text in wrong {
+            assert!(read(text).is_err(), "{text:?}");
+        }
     }
+}
+
+#[test]
+fn pairs() {
+    let table: [(Read<(String, String)>, &[(&str, &str, &str)], &[&str]); 3] = [
+        (
+            media_type,
+            &[
+                (".WASM=application/wasm", "wasm", "application/wasm"),
+                ("x=a/b;c=d", "x", "a/b;c=d"),
+            ],
+            &["", "wasm", "=a/b", "x=", "x=a", "x=a/", "x=/b", "x=a/b\n"],
+        ),
+        (
+            header,
+            &[("X-A: b", "X-A", "b"), ("X-A:b: c ", "X-A", "b: c"), ("X-A:", "X-A", "")],
+            &["", "X-A", ": b", "X A: b", "X-A: b\r\nX-B: c", "Content-Length: 1"],
+        ),
+        (
+            cache_control,
+            &[("*.js=max-age=60, public", "*.js", "max-age=60, public"), ("a = b", "a", "b")],
+            &["", "no-store", "=no-store", "*.js=", "a=b\nc"],
+        ),
+    ];
+    for (read, right, wrong) in table {
+        for (text, name, value) in right {
+            assert_eq!(read(text), Ok(((*name).to_owned(), (*value).to_owned())));
+        }
+        for text in wrong {
+            assert!(read(text).is_err(), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn bounded_values() {
+    let table = [("64", Some(64)), ("32k", Some(32_768)), ("63", None), ("64k", None), ("x", None)];
+    for (text, bytes) in table {
+        assert_eq!(head(text).ok(), bytes, "{text}");
+    }
+    let table = [("1ms", true), ("168h", true), ("0", false), ("169h", false), ("x", false)];
+    for (text, right) in table {
+        assert_eq!(timeout(text).is_ok(), right, "{text}");
+    }
+    assert!(origin("*").is_ok());
+    let why = origin("x").unwrap_err();
+    assert!(why.starts_with("an origin is"), "{why}");
 }

@@ -41,7 +41,7 @@ impl Users {
     /// # Errors
     /// What is wrong, for a person; the line itself may be a secret.
     pub(super) fn add(&mut self, line: &str) -> Result<(), &'static str> {
-        let (name, hash) = line.split_once(':').ok_or("a user is NAME:HASH")?;
+        let (name, hash) = line.split_once(':').ok_or("expected NAME:HASH")?;
         if name.is_empty() || name.chars().any(char::is_control) {
             return Err("a user's name must be there, without control characters");
         }
