@@ -1,10 +1,19 @@
 //! The command as a user meets it: exit codes and one-line errors.
 #![cfg(feature = "cli")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+#[path = "cli/access.rs"]
+mod access;
+#[path = "cli/content.rs"]
+mod content;
+#[path = "cli/limits.rs"]
+mod limits;
+#[path = "cli/served.rs"]
+mod served;
+mod support;
+
+use served::{Folder, Served};
+use std::net::TcpListener;
+use std::process::{Command, Output};
 
 fn onepoll(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onepoll"));
@@ -27,6 +36,19 @@ fn what_cannot_be_served_is_one_line_and_exit_code_1() {
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(stderr(&output), message);
     }
+    let table: [(&[&str], &str); 3] = [
+        // RFC 5737: an address that nobody has.
+        (&["-a", "192.0.2.1"], "cannot listen on 192.0.2.1:0: this machine has no such address"),
+        (&["-a", "none.invalid"], "cannot listen on none.invalid: "),
+        (&["--auth-file", "/no/such/file"], "/no/such/file: no such file"),
+    ];
+    for (args, message) in table {
+        let output = onepoll(&[&["serve", "--port", "0"], args].concat());
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let text = stderr(&output);
+        assert!(text.starts_with(&format!("onepoll: {message}")), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
 }
 
 #[test]
@@ -39,19 +61,46 @@ fn closed_outputs_do_no_harm() {
 }
 
 #[test]
-fn wrong_usage_is_exit_code_2() {
-    let table: [(&[&str], &str); 5] = [
-        (&[], "Usage"),
-        (&["serve", "--nonsense"], "--nonsense"),
-        (&["serve", "--port", "http"], "--port"),
-        (&["serve", "--helpers", "9..1"], "--helpers"),
-        (&["serve", "--max-conns", "0"], "onepoll: configuration: connections_max"),
+fn wrong_usage_is_one_line_and_exit_code_2() {
+    let table: [(&[&str], &str); 8] = [
+        (&["serve", "--nonsense"], "unexpected argument '--nonsense' found"),
+        (&["sreve"], "unrecognized subcommand 'sreve'; a similar subcommand exists: 'serve'"),
+        (
+            &["serve", "--port", "http"],
+            "invalid value 'http' for '--port <PORT>': expected a number from 0 to 65535",
+        ),
+        (
+            &["serve", "--helpers", "9..1"],
+            "invalid value '9..1' for '--helpers <MIN..MAX>': expected 0..1 to 1024 threads, \
+             MIN not above MAX",
+        ),
+        (
+            &["serve", "--max-conns", "0"],
+            "invalid value '0' for '--max-conns <COUNT>': 0 is not in 1..=16000000",
+        ),
+        (
+            &["serve", "--overload", "drop"],
+            "invalid value 'drop' for '--overload <WAY>' [possible values: 503, pause]",
+        ),
+        (
+            &["serve", "--auth", "anna:plain:x"],
+            "configuration: --auth: everybody on this machine can see a command line: a plain \
+             password belongs into --auth-file or ONEPOLL_AUTH",
+        ),
+        (
+            &["serve", "--auth", "anna:x"],
+            "configuration: auth user: the hash must be bcrypt's (`htpasswd -nB NAME` makes one) \
+             or sha256:HEX",
+        ),
     ];
-    for (args, named) in table {
+    for (args, line) in table {
         let output = onepoll(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        assert!(stderr(&output).contains(named), "{args:?}: {}", stderr(&output));
+        assert_eq!(stderr(&output), format!("onepoll: {line}\n"), "{args:?}");
     }
+    let output = onepoll(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("Usage: onepoll"), "{}", stderr(&output));
 }
 
 #[test]
@@ -68,50 +117,70 @@ fn help_and_version_go_to_the_standard_output() {
 fn a_port_that_is_taken_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let output = onepoll(&["serve", ".", "--port", &address.port().to_string()]);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        stderr(&output),
-        format!("onepoll: cannot listen on {address}: the address is in use by another program\n")
-    );
-}
-
-/// A server in a process of its own, ended with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    let port = address.port().to_string();
+    // Also if another address was free.
+    for hosts in [&["-a", "127.0.0.1"][..], &["-a", "127.0.0.2", "-a", "127.0.0.1"]] {
+        let output = onepoll(&[&["serve", ".", "--port", &port], hosts].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let line = format!("cannot listen on {address}: the address is in use by another program");
+        assert_eq!(stderr(&output), format!("onepoll: {line}\n"));
     }
 }
 
 #[test]
 fn a_folder_is_served_until_a_signal() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_onepoll"));
-    command.args(["serve", env!("CARGO_MANIFEST_DIR"), "--port", "0"]).env_remove("RUST_LOG");
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut server = Server(command.spawn().unwrap());
-    let mut log = BufReader::new(server.0.stderr.take().unwrap());
-    let mut line = String::new();
-    log.read_line(&mut line).unwrap();
-    let (_, address) = line.trim_end().split_once(" on http://").expect(&line);
+    let mut served = Served::start(Folder::new(), &[]);
+    let reply = served.client().ask("GET /a.txt", &[]);
+    assert_eq!((reply.status, reply.text()), (200, "0123456789"));
+    let (code, requests) = served.end();
+    assert_eq!(code, Some(0));
+    assert!(requests.contains("\"GET /a.txt HTTP/1.1\" 200 "), "{requests}");
+}
 
-    let mut client = TcpStream::connect(address.trim_end_matches('/')).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let request = "GET /LICENSE-MIT HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    client.write_all(request.as_bytes()).unwrap();
-    let mut response = String::new();
-    client.read_to_string(&mut response).unwrap();
-    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
-    assert!(response.ends_with(include_str!("../LICENSE-MIT")), "{response}");
+#[test]
+fn every_address_is_in_the_start_line_and_is_served() {
+    let hosts = ["-a", "127.0.0.1", "-a", "127.0.0.2", "-a", "localhost", "-a", "127.0.0.1"];
+    let served = Served::start(Folder::new(), &hosts);
+    assert_eq!(served.addresses.len(), 2, "each once: {:?}", served.addresses);
+    for &address in &served.addresses {
+        assert_eq!(support::Client::connect(address).ask("GET /a.txt", &[]).status, 200);
+    }
+}
 
-    drop(client);
+#[test]
+fn wildcards_name_the_addresses_of_the_machine() {
+    let hosts: [&[&str]; 4] = [
+        &["-a", "0.0.0.0"],
+        &["-a", "::"],
+        &["-a", "::", "-a", "0.0.0.0"],
+        &["-a=0.0.0.0", "-a=::"],
+    ];
+    for hosts in hosts {
+        if hosts.join("").contains("::") && TcpListener::bind("[::1]:0").is_err() {
+            println!("skipped: no IPv6 here");
+            continue;
+        }
+        let served = Served::start(Folder::new(), hosts);
+        let first = served.addresses[0];
+        assert!(first.ip().is_loopback() && first.is_ipv4(), "{first}");
+        let v6 = served.addresses.iter().find(|address| address.is_ipv6());
+        assert_eq!(v6.is_some(), hosts.join("").contains("::"), "{:?}", served.addresses);
+        for &address in [Some(&first), v6].into_iter().flatten() {
+            assert_eq!(address.port(), first.port());
+            assert_eq!(support::Client::connect(address).ask("GET /a.txt", &[]).status, 200);
+        }
+    }
+}
 
-    let pid = rustix::process::Pid::from_child(&server.0);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert_eq!(server.0.wait().unwrap().code(), Some(0));
-    let mut requests = String::new();
-    server.0.stdout.take().unwrap().read_to_string(&mut requests).unwrap();
-    assert!(requests.contains("\"GET /LICENSE-MIT HTTP/1.1\" 200 "), "{requests}");
+#[test]
+fn the_log_can_be_turned_up_and_down() {
+    let mut served = Served::start(Folder::new(), &["--log-format", "off", "-vv"]);
+    served.client().ask("GET /a.txt", &[]);
+    served.log_with(": connection ");
+    assert_eq!(served.end(), (Some(0), String::new()));
+    let mut served = Served::start(Folder::new(), &["--log-format", "json"]);
+    served.client().ask("GET /a.txt", &["User-Agent: \"x\""]);
+    let (_, requests) = served.end();
+    assert!(requests.starts_with("{\"time\":") && requests.ends_with("}\n"), "{requests}");
+    assert!(requests.contains("\"agent\":\"\\\"x\\\"\""), "{requests}");
 }

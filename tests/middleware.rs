@@ -5,7 +5,7 @@ mod support;
 use onepoll::middleware::Cors;
 use onepoll::server::Background;
 use onepoll::{App, Request, Response, Server, Status};
-use support::{Client, Reply};
+use support::Client;
 
 /// A server around this application.
 #[track_caller]
@@ -19,19 +19,6 @@ fn serve(fill: impl FnOnce(&mut App) + Send + 'static) -> Background {
         app
     });
     server.expect("a server that starts")
-}
-
-/// One request with these lines on a connection that lives on.
-#[track_caller]
-fn ask(client: &mut Client, line: &str, fields: &[&str]) -> Reply {
-    let mut head = format!("{line} HTTP/1.1\r\nHost: x\r\n");
-    for field in fields {
-        head.push_str(field);
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
-    client.send(head);
-    client.reply_to(line.split(' ').next().expect("a method"))
 }
 
 #[test]
@@ -49,16 +36,16 @@ fn scripts_of_allowed_origins_may_read_every_reply() {
         ("OPTIONS /", 204),
     ];
     for (line, status) in table {
-        let reply = ask(&mut client, line, &["Origin: https://a.example"]);
+        let reply = client.ask(line, &["Origin: https://a.example"]);
         assert_eq!(reply.status, status, "{line}");
         assert_eq!(reply.get("access-control-allow-origin"), Some("https://a.example"));
         assert_eq!(reply.get("vary"), Some("Origin"), "{line}");
-        let reply = ask(&mut client, line, &["Origin: https://evil.example"]);
+        let reply = client.ask(line, &["Origin: https://evil.example"]);
         assert_eq!(reply.get("access-control-allow-origin"), None, "{line}");
         assert_eq!(reply.get("vary"), Some("Origin"), "{line}");
     }
     let asks = ["Origin: https://a.example", "Access-Control-Request-Method: DELETE"];
-    let reply = ask(&mut client, "OPTIONS /none", &asks);
+    let reply = client.ask("OPTIONS /none", &asks);
     assert_eq!((reply.status, reply.body.len()), (204, 0));
     let methods = reply.get("access-control-allow-methods").expect("a preflight's answer");
     assert!(methods.contains("DELETE"), "{methods}");
@@ -93,16 +80,16 @@ mod auth {
         let mut client = Client::connect(server.local_addr());
         let origin = "Origin: https://a.example";
         for _ in 0..2 {
-            let reply = ask(&mut client, "GET /me", &[origin]);
+            let reply = client.ask("GET /me", &[origin]);
             assert_eq!(reply.status, 401);
             let challenge = reply.get("www-authenticate");
             assert_eq!(challenge, Some("Basic realm=\"here\", charset=\"UTF-8\""));
             assert!(reply.get("access-control-allow-origin").is_some());
-            assert_eq!(ask(&mut client, "GET /me", &[WRONG]).status, 401);
-            assert_eq!(ask(&mut client, "GET /me", &[RIGHT]).body, b"anna");
-            assert_eq!(ask(&mut client, "GET /none", &[RIGHT]).status, 404);
+            assert_eq!(client.ask("GET /me", &[WRONG]).status, 401);
+            assert_eq!(client.ask("GET /me", &[RIGHT]).body, b"anna");
+            assert_eq!(client.ask("GET /none", &[RIGHT]).status, 404);
             let asks = [origin, "Access-Control-Request-Method: GET"];
-            assert_eq!(ask(&mut client, "OPTIONS /me", &asks).status, 204);
+            assert_eq!(client.ask("OPTIONS /me", &asks).status, 204);
         }
     }
 
@@ -112,18 +99,18 @@ mod auth {
     fn a_crowd_that_guesses_is_held_back() {
         let server = with_auth();
         let mut known = Client::connect(server.local_addr());
-        assert_eq!(ask(&mut known, "GET /me", &[RIGHT]).status, 200);
+        assert_eq!(known.ask("GET /me", &[RIGHT]).status, 200);
         let mut crowd: Vec<_> = (0..40).map(|_| Client::connect(server.local_addr())).collect();
         for client in &mut crowd {
             client.send(format!("GET /me HTTP/1.1\r\nHost: x\r\n{WRONG}\r\n\r\n"));
         }
-        assert_eq!(ask(&mut known, "GET /me", &[RIGHT]).status, 200);
+        assert_eq!(known.ask("GET /me", &[RIGHT]).status, 200);
         for client in &mut crowd {
             let reply = client.reply();
             assert!(matches!(reply.status, 401 | 429), "{}", reply.status);
             assert_eq!(reply.get("retry-after").is_some(), reply.status == 429);
         }
         // Afterwards there is room again.
-        assert_eq!(ask(&mut known, "GET /me", &[WRONG]).status, 401);
+        assert_eq!(known.ask("GET /me", &[WRONG]).status, 401);
     }
 }

@@ -68,7 +68,9 @@ fn one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let lines = lines.take_while(|line| !line.starts_with("Usage:"));
     let mut one = String::new();
-    for line in lines.filter(|line| !line.starts_with("For more information")) {
+    let is_noise =
+        |line: &str| line.starts_with("For more information") || line.starts_with("tip: to pass '");
+    for line in lines.filter(|line| !is_noise(line)) {
         let line = line.strip_prefix("error: ").unwrap_or(line);
         let line = line.strip_prefix("tip: ").unwrap_or(line);
         let goes_on = one.is_empty() || one.ends_with(':') || line.starts_with('[');
@@ -113,6 +115,7 @@ mod tests {
                 "onepoll serve --overwrite",
                 "the following required arguments were not provided: --upload",
             ),
+            ("onepoll serve --nonsense", "unexpected argument '--nonsense' found"),
             (
                 "onepoll serve --port x",
                 "invalid value 'x' for '--port <PORT>': expected a number from 0 to 65535",

@@ -106,6 +106,19 @@ impl Client {
         socket.set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
     }
 
+    /// Sends one request with these field lines and takes its reply.
+    #[track_caller]
+    pub fn ask(&mut self, line: &str, fields: &[&str]) -> Reply {
+        let mut head = format!("{line} HTTP/1.1\r\nHost: x\r\n");
+        for field in fields {
+            head.push_str(field);
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        self.send(head);
+        self.reply_to(line.split(' ').next().unwrap_or(line))
+    }
+
     /// The next reply, to anything but HEAD and CONNECT.
     #[track_caller]
     pub fn reply(&mut self) -> Reply {

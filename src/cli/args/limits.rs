@@ -12,7 +12,8 @@ pub(crate) struct LimitArgs {
     helpers: Option<(usize, usize)>,
 
     /// Connections at once [default: 65536, or what the descriptor limit allows]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
+    #[arg(long, value_name = "COUNT")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16_000_000))]
     max_conns: Option<u32>,
 
     /// Clients beyond --max-conns are told 503, or pause in the kernel's queue

@@ -63,12 +63,13 @@ fn helper_ranges() {
     }
 }
 
-/// What a reader of values makes of a text: the value, or nothing.
-type Read<T> = fn(&str) -> Result<T, String>;
+/// A reader of values, what it makes of some texts, and what it refuses.
+type Reads<T, Right> = (fn(&str) -> Result<T, String>, &'static [Right], &'static [&'static str]);
+type Text = &'static str;
 
 #[test]
 fn names_and_paths() {
-    let table: [(Read<String>, &[(&str, &str)], &[&str]); 4] = [
+    let table: [Reads<String, (Text, Text)>; 4] = [
         (
             host,
             &[
@@ -101,7 +102,7 @@ fn names_and_paths() {
 
 #[test]
 fn pairs() {
-    let table: [(Read<(String, String)>, &[(&str, &str, &str)], &[&str]); 3] = [
+    let table: [Reads<(String, String), (Text, Text, Text)>; 3] = [
         (
             media_type,
             &[
