@@ -1,6 +1,7 @@
 //! The trait of what stands around handlers, and its three hooks.
 
 use super::guard::guard;
+use super::reject::Reject;
 use super::run::Next;
 use crate::http::{Exchange, Job, Now, Outcome, Request, Response};
 use std::rc::Rc;
@@ -111,6 +112,8 @@ pub enum Flow {
     Go,
     /// This is the response; the handler is not called.
     Stop(Response),
+    /// The same with the app's [error page](super::App::errors).
+    Refuse(Reject),
     /// Wait for this job. If it leaves a response in the exchange (anything
     /// but an empty 200), that is a `Stop`, else it goes on.
     /// [`Flow::offload`] makes one that says what it means.

@@ -1,6 +1,6 @@
 //! [`Reject`]: an error that is an answer.
 
-use crate::http::{BadParam, Response, Status};
+use crate::http::{BadParam, Headers, Response, Status};
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
@@ -28,12 +28,25 @@ pub struct Reject {
     pub(super) status: Status,
     pub(super) message: Cow<'static, str>,
     pub(super) response: Option<Box<Response>>,
+    /// Field lines for whatever page it becomes.
+    pub(super) fields: Headers,
 }
 
 impl Reject {
     /// This status, with a message that the client sees.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Reject {
-        Reject { status, message: message.into(), response: None }
+        Reject { status, message: message.into(), response: None, fields: Headers::new() }
+    }
+
+    /// With a field line, in place of the error page's own of that name:
+    /// `Retry-After` or `WWW-Authenticate`, say. What can't be a field line is
+    /// left out, with a line in the log.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Reject {
+        if let Err(error) = self.fields.add(name, value) {
+            log::error!("response field {name:?}: {error}; left out");
+        }
+        self
     }
 
     /// 400 with a message.
@@ -95,7 +108,8 @@ impl<M: Into<Cow<'static, str>>> From<(Status, M)> for Reject {
 impl From<Response> for Reject {
     fn from(response: Response) -> Reject {
         let status = response.status();
-        Reject { status, message: Cow::Borrowed(""), response: Some(Box::new(response)) }
+        let (message, response) = (Cow::Borrowed(""), Some(Box::new(response)));
+        Reject { status, message, response, fields: Headers::new() }
     }
 }
 

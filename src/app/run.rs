@@ -10,6 +10,7 @@ use super::guard::{Panicked, guard};
 use super::handler::{BodyMode, Entry};
 use super::middleware::{After, Done, Flow, Middleware};
 use super::pages;
+use super::reject::Reject;
 use super::reply::{Kind, Reply, Then};
 use crate::config::Config;
 use crate::error::Error;
@@ -183,6 +184,10 @@ impl App {
                 exchange.response = response;
                 Err(self.outward(exchange))
             }
+            Flow::Refuse(reject) => {
+                self.turn_down(&mut exchange, reject);
+                Err(self.outward(exchange))
+            }
             Flow::Offload(job) => Err(away(exchange, job, Phase::Before)),
         }
     }
@@ -208,10 +213,7 @@ impl App {
                 self.outward(exchange)
             }
             Kind::Refuse(reject) => {
-                match reject.response {
-                    Some(response) => exchange.response = *response,
-                    None => self.refuse(&mut exchange, reject.status, &reject.message),
-                }
+                self.turn_down(&mut exchange, reject);
                 self.outward(exchange)
             }
             Kind::Offload(job) => away(exchange, job, Phase::Reply),
@@ -278,6 +280,20 @@ impl App {
         log::error!("panic in {what} of {}: {why}", name(exchange, route));
         self.refuse(exchange, Status::INTERNAL_SERVER_ERROR, "");
         exchange.bookmark.close = true;
+    }
+
+    /// Puts what a handler or a hook rejects with into the exchange.
+    fn turn_down(&self, exchange: &mut Exchange, reject: Reject) {
+        let Reject { status, message, response, fields } = reject;
+        match response {
+            Some(response) => exchange.response = *response,
+            None => self.refuse(exchange, status, &message),
+        }
+        for (name, value) in fields.iter() {
+            if let Err(error) = exchange.response.set_header(name, value) {
+                log::error!("response field {name:?}: {error}; left out");
+            }
+        }
     }
 
     /// Puts the error page into the exchange.
