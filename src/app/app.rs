@@ -9,6 +9,7 @@ use super::Reply;
 use super::handler::{BodyMode, Entry, Route, boxed};
 use super::middleware::{AfterHook, Before, Flow, Middleware};
 use super::pages::Errors;
+use super::pattern::Pattern;
 use crate::error::Error;
 use crate::http::{Method, Request, Response, Status};
 use crate::route::Table;
@@ -42,6 +43,8 @@ pub(super) struct Scope {
     pub(super) wraps: Vec<Rc<dyn Middleware>>,
     errors: Option<Errors>,
     body_max: Option<u64>,
+    /// Whether the middleware around it is not around it.
+    apart: bool,
     /// From the outermost in; derived from the fields above and the parent's.
     pub(super) chain: Vec<Rc<dyn Middleware>>,
     pub(super) page: Option<Errors>,
@@ -53,30 +56,6 @@ struct Line {
     method: Option<Method>,
     pattern: Pattern,
     entry: u32,
-}
-
-/// What a line matches.
-#[derive(Clone)]
-enum Pattern {
-    Path(String),
-    Regex(String),
-}
-
-impl Pattern {
-    fn as_str(&self) -> &str {
-        match self {
-            Pattern::Path(text) | Pattern::Regex(text) => text,
-        }
-    }
-
-    /// The same below a prefix.
-    fn below(&self, prefix: &str) -> Pattern {
-        match self {
-            Pattern::Path(text) => Pattern::Path(format!("{prefix}{text}")),
-            Pattern::Regex(text) if prefix.is_empty() => Pattern::Regex(text.clone()),
-            Pattern::Regex(text) => Pattern::Regex(format!("{}(?:{text})", literal(prefix))),
-        }
-    }
 }
 
 /// Who answers for what no route knows, below a prefix.
@@ -253,6 +232,33 @@ impl App {
         self.mount(prefix, inner);
     }
 
+    /// Routes without any of this app's middleware, or that of the apps it is
+    /// mounted in; wherever in the order of calls. For what is asked by machines,
+    /// such as probes, and is to be neither logged, nor limited, nor hidden behind
+    /// a login. Error pages and `body_max` are as elsewhere, and middleware that is
+    /// wrapped around the inner app is around it.
+    ///
+    /// ```
+    /// # use onepoll::{app::{App, TestClient}, http::{Request, Status}};
+    /// let mut app = App::new();
+    /// app.before(|_| onepoll::app::Flow::Refuse(Status::FORBIDDEN.into()));
+    /// app.get("/", |_: &mut Request| "secret");
+    /// app.apart(|app| {
+    ///     app.get("/ping", |_: &mut Request| "pong");
+    /// });
+    /// let mut client = TestClient::new(app);
+    /// assert_eq!(client.get("/").send().status, Status::FORBIDDEN);
+    /// assert_eq!(client.get("/ping").send().text(), "pong");
+    /// ```
+    pub fn apart(&mut self, fill: impl FnOnce(&mut App)) {
+        let mut inner = App::new();
+        fill(&mut inner);
+        if let Some(scope) = inner.scopes.first_mut() {
+            scope.apart = true;
+        }
+        self.mount("", inner);
+    }
+
     /// Takes another app in, with its routes below this prefix. Its middleware
     /// stands inside of this one's; where it has no error page or `body_max`
     /// of its own, this one's are used. What its regex routes match is the
@@ -416,7 +422,8 @@ impl App {
             let (before, rest) = self.scopes.split_at_mut(i);
             let Some(scope) = rest.first_mut() else { continue };
             let parent = scope.parent.and_then(|parent| before.get(parent));
-            scope.chain = parent.map(|parent| parent.chain.clone()).unwrap_or_default();
+            let around = parent.filter(|_| !scope.apart);
+            scope.chain = around.map(|around| around.chain.clone()).unwrap_or_default();
             scope.chain.extend(scope.wraps.iter().cloned());
             scope.page = scope.errors.clone().or_else(|| parent?.page.clone());
             scope.max = scope.body_max.or(parent.map(|parent| parent.max)).unwrap_or(self.body_max);
@@ -445,18 +452,6 @@ impl fmt::Debug for App {
 fn body_mode(method: &Method) -> BodyMode {
     let ignored = method.is_safe() || *method == Method::DELETE;
     if ignored { BodyMode::Ignore } else { BodyMode::Buffer }
-}
-
-/// The text as a regex that matches nothing else.
-fn literal(text: &str) -> String {
-    let mut regex = String::with_capacity(text.len() * 2);
-    for c in text.chars() {
-        if c.is_ascii_punctuation() {
-            regex.push('\\');
-        }
-        regex.push(c);
-    }
-    regex
 }
 
 /// Whether the path is the prefix or continues it by whole segments. Segments

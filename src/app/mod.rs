@@ -42,6 +42,7 @@ mod guard;
 mod handler;
 mod middleware;
 mod pages;
+mod pattern;
 mod reject;
 mod reply;
 mod run;

@@ -94,6 +94,10 @@ impl Lanes {
         self.queues.iter().map(VecDeque::len).sum()
     }
 
+    pub(crate) fn queued_in(&self, lane: Lane) -> usize {
+        self.queues[lane as usize].len()
+    }
+
     /// Empties the queues; the caller drops the jobs when it holds no lock.
     pub(crate) fn clear(&mut self) -> [VecDeque<Entry>; 3] {
         std::mem::take(&mut self.queues)

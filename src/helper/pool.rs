@@ -22,11 +22,12 @@
 
 use super::job::{Lane, Reason, Refused, Task};
 use super::lanes::{Entry, Lanes};
+pub use crate::stats::Helpers as Stats;
 use std::any::Any;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -64,27 +65,6 @@ pub struct Settings {
     pub idle: Duration,
     /// Threads are called that, a hyphen and a number: `onepoll-helper`.
     pub name: String,
-}
-
-/// What the pool is doing; read from anywhere, exact only when nothing moves.
-#[derive(Debug, Default)]
-pub struct Stats {
-    /// Jobs that wait.
-    pub queued: AtomicUsize,
-    /// Jobs that run.
-    pub running: AtomicUsize,
-    /// Threads that live.
-    pub threads: AtomicUsize,
-    /// Jobs that were started so far.
-    pub started: AtomicU64,
-    /// Jobs that were given back so far.
-    pub refused: AtomicU64,
-    /// Jobs that panicked so far.
-    pub panicked: AtomicU64,
-    /// Time that started jobs spent in the queue, together, in microseconds.
-    pub wait_total_us: AtomicU64,
-    /// The longest time that a job spent in the queue, in microseconds.
-    pub wait_max_us: AtomicU64,
 }
 
 struct Shared {
@@ -153,7 +133,8 @@ impl Pool {
             failures: 0,
         };
         let (work, left) = (Condvar::new(), Condvar::new());
-        let (state, stats) = (Mutex::new(state), Arc::default());
+        let (state, stats) = (Mutex::new(state), Arc::<Stats>::default());
+        stats.queue_max.store(settings.queue, Relaxed);
         let pool =
             Pool { shared: Arc::new(Shared { state, work, left, stats, settings, spawner }) };
         let mut state = pool.shared.lock();
@@ -362,6 +343,7 @@ impl Shared {
 
     fn publish(&self, state: &State) {
         self.stats.queued.store(state.lanes.queued(), Relaxed);
+        self.stats.queued_application.store(state.lanes.queued_in(Lane::Application), Relaxed);
         self.stats.running.store(state.lanes.running(), Relaxed);
         self.stats.threads.store(state.threads, Relaxed);
     }

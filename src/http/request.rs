@@ -1,6 +1,7 @@
 //! A request: one copy of its head, and an index into it.
 
 use super::{BadParam, Field, Headers, Home, Method, Now, Params, Peer, Version, Wake};
+use crate::stats::Stats;
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::str::FromStr;
@@ -50,6 +51,7 @@ pub(crate) struct Origin {
     pub(crate) connection: u64,
     pub(crate) now: Option<Now>,
     pub(crate) home: Option<Arc<dyn Home>>,
+    pub(crate) stats: Option<Arc<Stats>>,
 }
 
 /// A recycled body buffer larger than this is given back to the allocator.
@@ -204,6 +206,11 @@ impl Request {
     pub fn waker(&self) -> Option<Wake> {
         let home = self.origin.home.as_ref()?;
         Some(Wake::new(Arc::clone(home), self.origin.connection))
+    }
+
+    /// The counters of the loop that brought it; `None` for a request made by hand.
+    pub fn stats(&self) -> Option<&Stats> {
+        self.origin.stats.as_deref()
     }
 
     /// A value that middleware left for the handler.

@@ -13,6 +13,8 @@ use super::world::{Bits, World};
 use crate::config::Overload;
 use crate::http::{Peer, Service, Status};
 use crate::proto::Fault;
+use crate::stats::{AcceptError, Close};
+use rustix::io::Errno;
 use std::io;
 use std::time::Duration;
 
@@ -139,9 +141,13 @@ impl<S: Service, W: World> Reactor<S, W> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.accepting.waiting[listener] = false; // ok: `listener` is below its length
             }
-            Err(error) if is_of_client(&error) => self.shared.stats.accept_errors.add(1),
+            Err(error) if is_of_client(&error) => self.count(AcceptError::Client),
             Err(error) => {
-                self.shared.stats.accept_errors.add(1);
+                self.count(match error.raw_os_error().map(Errno::from_raw_os_error) {
+                    Some(Errno::MFILE | Errno::NFILE) => AcceptError::Descriptors,
+                    Some(Errno::NOMEM | Errno::NOBUFS) => AcceptError::Memory,
+                    _ => AcceptError::Other,
+                });
                 if !self.accepting.complained {
                     log::error!("accept: {error}; trying again every {} ms", REST.as_millis());
                     self.accepting.complained = true;
@@ -150,6 +156,11 @@ impl<S: Service, W: World> Reactor<S, W> {
                 self.accepting.resting = Some(self.shared.tick + REST);
             }
         }
+    }
+
+    fn count(&self, error: AcceptError) {
+        self.shared.stats.accept_errors.add(1);
+        self.shared.stats.accept_errors_by.add(error);
     }
 
     /// Gives a client a slot, or tells it that there is none.
@@ -167,6 +178,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         let id = self.slots.insert(Connection::new(socket, peer, self.shared.tick));
         self.shared.stats.accepted.add(1);
         self.shared.stats.open.set(self.slots.len() as u64);
+        self.shared.stats.slots.set(self.slots.capacity() as u64);
         log::trace!("{peer}: connection {}", id.number());
         if full {
             self.shared.stats.refused.add(1);
@@ -253,6 +265,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// A client for whom there is no room is told so.
     fn turn_away(mut self) -> super::drive::Verdict {
+        self.connection.because(Close::Full);
         self.refuse(&Fault::new(Status::SERVICE_UNAVAILABLE, "all connections are taken"));
         self.drive()
     }
@@ -260,6 +273,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// An idle connection gives its place to somebody else.
     fn make_room(mut self) -> super::drive::Verdict {
         log::debug!("{}: closed: idle, and its place is needed", self.connection.peer);
+        self.connection.because(Close::Shed);
         self.end(Farewell::Close);
         self.drive()
     }

@@ -10,6 +10,7 @@ use super::connection::{Active, Pace, Phase};
 use super::deadline::Why;
 use super::inbox::Inbox;
 use crate::http::{Exchange, Home};
+use crate::stats::Stats;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -31,10 +32,13 @@ pub(crate) struct Buffers {
     /// Slots that wait for memory, in order. No edge will come for them.
     waiting: VecDeque<u32>,
     home: Arc<dyn Home>,
+    stats: Arc<Stats>,
+    /// Boxes that are out, each with a connection.
+    out: usize,
 }
 
 impl Buffers {
-    pub(crate) fn new(max: usize, inbox: &Arc<Inbox>) -> Buffers {
+    pub(crate) fn new(max: usize, inbox: &Arc<Inbox>, stats: &Arc<Stats>) -> Buffers {
         let home: Arc<dyn Home> = Arc::clone(inbox) as Arc<dyn Home>;
         Buffers {
             lent: 0,
@@ -43,12 +47,15 @@ impl Buffers {
             exchanges: Vec::with_capacity(KEPT),
             waiting: VecDeque::new(),
             home,
+            stats: Arc::clone(stats),
+            out: 0,
         }
     }
 
     /// A box for a connection that has become busy.
     #[inline]
     pub(crate) fn lend(&mut self, now: Tick) -> Box<Active> {
+        self.out += 1;
         match self.actives.pop() {
             Some(mut active) => {
                 active.begun = now;
@@ -66,6 +73,7 @@ impl Buffers {
     /// Takes the box of an idle connection back: nothing is left in it.
     #[inline]
     pub(crate) fn give_back_idle(&mut self, mut active: Box<Active>) {
+        self.out -= 1;
         if self.actives.len() < KEPT && active.input.capacity() <= INPUT_KEPT {
             active.output.restart();
             active.received = 0;
@@ -93,6 +101,7 @@ impl Buffers {
         self.exchanges.pop().unwrap_or_else(|| {
             let mut exchange = Box::<Exchange>::default();
             exchange.request.origin.home = Some(Arc::clone(&self.home));
+            exchange.request.origin.stats = Some(Arc::clone(&self.stats));
             exchange
         })
     }
@@ -130,6 +139,11 @@ impl Buffers {
     /// The next slot that waited, if there is memory again.
     pub(crate) fn next_waiting(&mut self) -> Option<u32> {
         if self.may_read() { self.waiting.pop_front() } else { None }
+    }
+
+    /// How many connections have a box.
+    pub(crate) fn out(&self) -> usize {
+        self.out
     }
 
     /// Bytes that are lent.

@@ -23,6 +23,7 @@ use super::slots::ConnectionId;
 use super::world::Bits;
 use crate::http::{Exchange, Peer, Pull, Refusal, Request, Sink, Source, Status, Takeover};
 use crate::proto::Http1;
+use crate::stats::Close;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +36,8 @@ pub(crate) struct Connection<K> {
     pub(crate) http: Http1,
     pub(crate) life: Life,
     pub(crate) bits: Bits,
+    /// Why it ended, once it has.
+    pub(crate) why: Close,
     /// Requests begun on this connection.
     pub(crate) requests: u32,
     /// When it came into its present state: accepted, became idle, began to linger.
@@ -197,11 +200,19 @@ impl<K> Connection<K> {
             peer,
             http: Http1::new(),
             life: Life::Open,
+            why: Close::Done,
             // A fresh socket has room; its input will be announced.
             bits: Bits::WRITABLE,
             requests: 0,
             since: now,
             active: None,
+        }
+    }
+
+    /// Notes why it ends. The first reason is the one: the rest follows from it.
+    pub(crate) fn because(&mut self, why: Close) {
+        if self.why == Close::Done {
+            self.why = why;
         }
     }
 }

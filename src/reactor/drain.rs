@@ -7,6 +7,7 @@ use super::inbox::Command;
 use super::turn::Reactor;
 use super::world::World;
 use crate::http::Service;
+use crate::stats::Close;
 
 /// Connections whose deadlines are moved per turn when draining begins.
 const SWEEP_PER_TURN: u32 = 1024;
@@ -47,6 +48,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             }
             Command::Stop => {
                 self.shared.draining = true;
+                self.shared.stats.draining.set(1);
                 self.leaving.limit = Some(self.shared.tick);
             }
         }
@@ -57,6 +59,7 @@ impl<S: Service, W: World> Reactor<S, W> {
     fn begin_drain(&mut self) {
         // First: whoever is accepted here is told in its first reply.
         self.shared.draining = true;
+        self.shared.stats.draining.set(1);
         for listener in 0..self.world.listeners() {
             self.accepting.note(listener as u32);
         }
@@ -90,7 +93,10 @@ impl<S: Service, W: World> Reactor<S, W> {
                 log::warn!("cutting {} connections at the end of the drain", left.len());
             }
             for slot in left {
-                self.with(slot, |driver| driver.cut_off());
+                self.with(slot, |driver| {
+                    driver.connection.because(Close::Drain);
+                    driver.cut_off()
+                });
             }
             for listener in 0..self.world.listeners() {
                 self.world.close_listener(listener);

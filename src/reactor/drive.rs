@@ -24,7 +24,7 @@ use super::world::{Bits, World};
 use crate::config::Config;
 use crate::http::{Now, Service};
 use crate::proto::Preamble;
-use crate::stats::Stats;
+use crate::stats::{Close, Stats};
 use std::sync::Arc;
 
 /// Requests of one connection answered before the others have a turn.
@@ -106,6 +106,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             match self.connection.life {
                 Life::Open => {
                     log::debug!("{}: the peer is gone", self.connection.peer);
+                    self.connection.because(Close::Peer);
                     self.die();
                 }
                 // Both have half-closed. What is still unread must be read, or
@@ -202,6 +203,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             }
             Err(error) => {
                 log::debug!("{}: cut while writing: {error}", self.connection.peer);
+                self.connection.because(Close::Peer);
                 self.shared.out.clear();
                 self.die();
                 false

@@ -13,6 +13,7 @@ use super::world::{Bits, World};
 use crate::http::{End, Exchange, Service, Status};
 use crate::net::Socket;
 use crate::proto::Fault;
+use crate::stats::Close;
 use std::io;
 
 /// Bytes that a lingering connection reads before it gives up.
@@ -152,6 +153,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let timeout = |reason| Fault::new(Status::REQUEST_TIMEOUT, reason);
         match why {
             Why::First | Why::Idle => {
+                let draining = self.shared.draining;
+                self.connection.because(if draining { Close::Drain } else { Close::Idle });
                 log::debug!("{peer}: closed: idle");
                 // A request may be on its way: half-close, so that the client
                 // sees an end and not a reset.
@@ -160,15 +163,18 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             }
             Why::Head => {
                 log::info!("{peer}: 408: the head took too long");
+                self.connection.because(Close::SlowRequest);
                 self.refuse(&timeout("the head took too long"));
             }
             Why::Body if self.progressed(self.shared.config.body_rate) => return,
             Why::Body => {
                 log::info!("{peer}: 408: the content came too slowly");
+                self.connection.because(Close::SlowRequest);
                 self.body_too_slow();
             }
             Why::Work => {
                 log::info!("{peer}: 503: the work took too long");
+                self.connection.because(Close::Work);
                 self.refuse(&Fault::new(Status::SERVICE_UNAVAILABLE, "the work took too long"));
             }
             Why::Sleep => {
@@ -186,18 +192,20 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 if self.active.output.is_empty() || self.progressed(self.shared.config.write_rate) {
                     return;
                 }
-                log::info!("{peer}: cut: the client takes too little");
-                self.die();
+                self.takes_too_little();
             }
             Why::Write if self.progressed(self.shared.config.write_rate) => return,
-            Why::Write => {
-                log::info!("{peer}: cut: the client takes too little");
-                self.die();
-            }
+            Why::Write => self.takes_too_little(),
             Why::Linger => self.connection.life = Life::Dead,
             Why::Dead => return,
         }
         self.shared.stats.timeouts.add(1);
+    }
+
+    fn takes_too_little(&mut self) {
+        log::info!("{}: cut: the client takes too little", self.connection.peer);
+        self.connection.because(Close::SlowReader);
+        self.die();
     }
 
     fn body_too_slow(&mut self) {

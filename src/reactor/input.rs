@@ -7,6 +7,7 @@ use super::world::{Bits, World};
 use crate::http::{Exchange, Refusal, Service};
 use crate::net::Socket;
 use crate::proto::{Event, Fault};
+use crate::stats::Close;
 use std::io;
 
 impl<S: Service, W: World> Driver<'_, S, W> {
@@ -91,6 +92,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             io::ErrorKind::Interrupted => {}
             _ => {
                 log::debug!("{}: cut while reading: {error}", self.connection.peer);
+                self.connection.because(Close::Peer);
                 self.die();
             }
         }
@@ -231,10 +233,14 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// The peer's end, now that everything before it has been used.
     fn end_of_input(&mut self) -> bool {
         match self.connection.http.receive_eof(self.active.input.len()) {
-            Ok(Event::Closed) => self.end(Farewell::AtOnce),
+            Ok(Event::Closed) => {
+                self.connection.because(Close::Peer);
+                self.end(Farewell::AtOnce);
+            }
             Ok(_) => return false,
             Err(fault) => {
                 log::debug!("{}: {fault}", self.connection.peer);
+                self.connection.because(Close::Peer);
                 self.abandon();
                 self.end(Farewell::AtOnce);
             }
@@ -264,6 +270,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let ended = self.connection.bits.has(Bits::EOF);
         if ended {
             log::debug!("{}: the client has left its stream", self.connection.peer);
+            self.connection.because(Close::Peer);
             self.die();
         }
         ended
@@ -273,6 +280,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     pub(crate) fn fault(&mut self, fault: &Fault) {
         log::debug!("{}: refused: {fault}", self.connection.peer);
         self.shared.stats.faults.add(1);
+        self.connection.because(Close::Fault);
         match std::mem::take(&mut self.active.phase) {
             Phase::Receive(receiving) => match (fault.status, self.give_up(*receiving)) {
                 (Some(status), Some(exchange)) => self.fail(exchange, status),

@@ -44,6 +44,7 @@ mod errand;
 mod idle;
 mod inbox;
 mod input;
+mod measure;
 mod output;
 mod reply;
 mod slots;

@@ -8,6 +8,7 @@ use super::output::LOW;
 use super::world::{Bits, World};
 use crate::http::{Body, End, Exchange, Outcome, Pull, Service};
 use crate::proto::{Cycle, Fault, Framed, Read};
+use crate::stats::Close;
 use std::io;
 
 /// Content up to this many bytes is copied behind its head, so that both leave
@@ -46,6 +47,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     self.active.takeover = Some(takeover);
                 }
                 self.settle_later(exchange, from);
+                self.connection.because(Close::Switched);
                 self.end(Farewell::Switch);
             }
             Framed::Length(_) | Framed::Chunked | Framed::UntilClose => {
@@ -187,6 +189,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// The reply can't be completed: what the client has is visibly incomplete.
     fn cut(&mut self, exchange: Box<Exchange>, from: u64) {
         self.shared.stats.cuts.add(1);
+        self.connection.because(Close::Cut);
         let bytes = self.active.output.written.saturating_sub(from);
         self.finished(exchange, End::Cut, bytes, self.active.begun);
         self.die();

@@ -9,6 +9,7 @@ use super::drain::Draining;
 use super::drive::{Driver, Shared, Verdict};
 use super::errand::{Errand, Work, caught};
 use super::inbox::{Inbox, Parcel};
+use super::measure::Lag;
 use super::slots::{ConnectionId, Slots};
 use super::wheel::Wheel;
 use super::world::{Bits, Ready, Source, World};
@@ -49,6 +50,7 @@ pub struct Reactor<S: Service, W: World> {
     wall_due: Tick,
     advance_due: Tick,
     inbox_rang: bool,
+    pub(crate) lag: Lag,
     // Kept between turns for their memory.
     ready: Vec<Ready>,
     due: Vec<u32>,
@@ -73,7 +75,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             preamble: Preamble::new(config.server_name.as_deref()),
             scratch: untouched(READ_PER_TURN),
             out: Vec::with_capacity(8 * 1024),
-            buffers: Buffers::new(config.buffers_max, &inbox),
+            buffers: Buffers::new(config.buffers_max, &inbox, &stats),
             now,
             tick: Tick::ZERO,
             epoch: Epoch::new(now.instant),
@@ -97,6 +99,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             wall_due: Tick::ZERO,
             advance_due: Tick::ZERO,
             inbox_rang: false,
+            lag: Lag::default(),
             ready: Vec::with_capacity(1024),
             due: Vec::new(),
             parcels: Vec::new(),
@@ -145,8 +148,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         }
         let due = self.service.idle(self.shared.now);
         self.service_due = due.map(|due| self.shared.epoch.tick(due));
-        self.shared.stats.turns.add(1);
-        self.shared.stats.buffers.set(self.shared.buffers.lent() as u64);
+        self.measure();
         #[cfg(debug_assertions)]
         self.check();
         Ok(!self.is_over())
@@ -369,10 +371,12 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.accepting.resume();
             self.wheel.disarm(slot);
             let Some(mut connection) = self.slots.remove(slot) else { continue };
+            self.shared.stats.closes.add(connection.why);
             let Some(mut active) = connection.active.take() else { continue };
             let Some(takeover) = active.takeover.take() else { continue };
             self.world.deregister(&mut connection.socket);
             let unread = std::mem::take(&mut active.input);
+            self.shared.buffers.give_back(active);
             match connection.socket.into_fd() {
                 Some(socket) => {
                     let run = || {

@@ -152,7 +152,7 @@ impl Server {
         let pool = Arc::new(pool.map_err(Error::io("starting a helper thread"))?);
         let join_limit = config.join_limit;
         let (world, inbox) = RealWorld::new(listeners, Arc::clone(&pool))?;
-        let stats = Arc::new(Stats::default());
+        let stats = Arc::new(Stats::new(Arc::clone(pool.stats())));
         let handle = Handle::new(Arc::clone(&inbox), Arc::clone(&stats));
         let reactor = Reactor::new(service, world, config, inbox, stats);
         Ok(Running { reactor, handle, pool, join_limit })

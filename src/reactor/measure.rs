@@ -1,0 +1,69 @@
+//! What the loop tells about itself, once a turn.
+//!
+//! Gauges are set and the turn is timed at its end, for which the clock is read
+//! once more. Requests cost nothing here.
+
+use super::clock::Tick;
+use super::turn::Reactor;
+use super::world::World;
+use crate::http::Service;
+use std::time::Duration;
+
+/// The longest turn is of the last one to two of these.
+const SPAN: Duration = Duration::from_secs(5);
+
+/// The longest turns of this span and the one before, in microseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Lag {
+    now: u64,
+    before: u64,
+    ends: Tick,
+}
+
+impl Lag {
+    /// Notes a turn; the longest lately comes back.
+    fn note(&mut self, micros: u64, at: Tick) -> u64 {
+        if at >= self.ends {
+            // A span that was slept through had no turn at all.
+            let slept = at.since(self.ends) >= SPAN;
+            self.before = if slept { 0 } else { self.now };
+            self.now = 0;
+            self.ends = at + SPAN;
+        }
+        self.now = self.now.max(micros);
+        self.now.max(self.before)
+    }
+}
+
+impl<S: Service, W: World> Reactor<S, W> {
+    /// At the end of a turn.
+    pub(crate) fn measure(&mut self) {
+        let began = self.shared.tick;
+        let ended = self.shared.epoch.tick(self.world.now());
+        let micros = ended.micros().saturating_sub(began.micros());
+        let stats = &self.shared.stats;
+        stats.turns.add(1);
+        stats.turn_times.add(micros);
+        stats.lag_us.set(self.lag.note(micros, ended));
+        stats.buffers.set(self.shared.buffers.lent() as u64);
+        stats.busy.set(self.shared.buffers.out() as u64);
+        stats.timers.set(self.wheel.len() as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_turn_is_remembered_for_a_span_or_two() {
+        let mut lag = Lag::default();
+        let at = |seconds: u64| Tick::from_micros(seconds * 1_000_000);
+        assert_eq!(lag.note(5, at(0)), 5);
+        assert_eq!(lag.note(900, at(4)), 900);
+        assert_eq!(lag.note(7, at(6)), 900, "of the span before");
+        assert_eq!(lag.note(3, at(10)), 900);
+        assert_eq!(lag.note(3, at(11)), 7);
+        assert_eq!(lag.note(2, at(30)), 2, "nothing happened for long");
+    }
+}
