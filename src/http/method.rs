@@ -54,6 +54,9 @@ impl Method {
     /// name is `UPDATEREDIRECTREF`, 17 bytes.
     pub const LEN_MAX: usize = 32;
 
+    /// How many methods are registered here.
+    pub(crate) const REGISTERED: usize = 9;
+
     /// Reads a method token. `None` if it is empty, longer than
     /// [`LEN_MAX`](Method::LEN_MAX) bytes or not a token.
     #[inline]
@@ -95,6 +98,24 @@ impl Method {
             Repr::Patch => "PATCH",
             Repr::Extension(name) => name,
         }
+    }
+
+    /// A number below [`REGISTERED`](Method::REGISTERED), another one for each
+    /// registered method; none for an extension.
+    #[inline]
+    pub(crate) fn number(&self) -> Option<usize> {
+        Some(match self.0 {
+            Repr::Get => 0,
+            Repr::Head => 1,
+            Repr::Post => 2,
+            Repr::Put => 3,
+            Repr::Delete => 4,
+            Repr::Connect => 5,
+            Repr::Options => 6,
+            Repr::Trace => 7,
+            Repr::Patch => 8,
+            Repr::Extension(_) => return None,
+        })
     }
 
     /// Whether the client asks for no change of state (RFC 9110 section 9.2.1).

@@ -78,7 +78,9 @@ struct Route<T> {
 /// The routes of one pattern, by method.
 #[derive(Clone, Debug, Default)]
 struct Endpoint {
-    methods: Vec<(Method, u32)>,
+    /// Of a registered method, by its number; of an extension.
+    registered: [Option<u32>; Method::REGISTERED],
+    extensions: Vec<(Method, u32)>,
     any: Option<u32>,
     /// What the methods allow.
     allowed: Set,
@@ -185,7 +187,7 @@ impl<T> Table<T> {
     ) -> Result<(), Error> {
         let number = self.routes.len() as u32;
         let slot = match method {
-            Some(method) => endpoint.methods.iter().find(|(m, _)| m == method).map(|(_, i)| *i),
+            Some(method) => endpoint.of(method),
             None => endpoint.any,
         };
         if let Some(known) = slot.and_then(|i| self.routes.get(i as usize)) {
@@ -200,10 +202,10 @@ impl<T> Table<T> {
             Some(method) => {
                 let wrong = |why| Error::Route(format!("`{pattern}` {why}"));
                 endpoint.allowed = self.allow.add(endpoint.allowed, method).map_err(wrong)?;
-                // The usual ones are found first.
-                let rank = |m: &Method| (*m != Method::GET, *m != Method::POST);
-                let place = endpoint.methods.partition_point(|(m, _)| rank(m) <= rank(method));
-                endpoint.methods.insert(place, (method.clone(), number));
+                match method.number().and_then(|at| endpoint.registered.get_mut(at)) {
+                    Some(place) => *place = Some(number),
+                    None => endpoint.extensions.push((method.clone(), number)),
+                }
             }
             None => endpoint.any = Some(number),
         }
@@ -232,7 +234,7 @@ impl<T> Table<T> {
 
     /// The same for a path that is known to be ASCII but not yet to the
     /// compiler: a literal route is found without looking at it twice.
-    #[inline]
+    #[inline(always)] // so that only the tree's answer goes through memory
     pub(crate) fn lookup_bytes<'t>(
         &'t self,
         method: &Method,
@@ -250,6 +252,7 @@ impl<T> Table<T> {
         self.lookup_tree(method, std::str::from_utf8(path).unwrap_or(""), params)
     }
 
+    #[inline(never)]
     fn lookup_tree<'t>(
         &'t self,
         method: &Method,
@@ -350,16 +353,22 @@ impl<T> fmt::Debug for Table<T> {
 }
 
 impl Endpoint {
+    /// The route that was added for just this method.
+    #[inline]
+    fn of(&self, method: &Method) -> Option<u32> {
+        match method.number() {
+            Some(at) => *self.registered.get(at)?,
+            None => self.extensions.iter().find(|(known, _)| known == method).map(|(_, n)| *n),
+        }
+    }
+
     /// The route for a method; if there is none, what would be allowed is added.
     #[inline]
     fn route(&self, method: &Method, allowed: &mut Set) -> Option<u32> {
-        let of = |wanted: &Method| {
-            self.methods.iter().find(|(method, _)| method == wanted).map(|(_, number)| *number)
-        };
-        if let Some(number) = of(method) {
+        if let Some(number) = self.of(method) {
             return Some(number);
         }
-        let get = if *method == Method::HEAD { of(&Method::GET) } else { None };
+        let get = if *method == Method::HEAD { self.of(&Method::GET) } else { None };
         let found = get.or(self.any);
         if found.is_none() {
             *allowed |= self.allowed;
