@@ -44,16 +44,11 @@ impl Exchange {
     }
 
     /// Empties it for the next request and keeps its memory (up to a bound).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recycle(&mut self) {
         self.request.recycle();
         self.response.reset();
-        self.bookmark.route = None;
-        self.bookmark.entered = 0;
-        self.bookmark.unwound = 0;
-        self.bookmark.close = false;
-        self.bookmark.phase = 0;
-        self.bookmark.note = None;
+        self.bookmark = Bookmark::default();
         self.failed = None;
         if self.gone() {
             // The old flag may still be watched.

@@ -240,27 +240,34 @@ impl Request {
         value.downcast().ok().map(|boxed| *boxed)
     }
 
-    /// Empties it for the next request and keeps its memory, up to a bound.
-    #[inline]
-    pub(crate) fn recycle(&mut self) {
+    /// Makes it a blank page for another head.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self) {
         self.method = Method::GET;
         self.headers.clear();
-        if self.headers.bytes.capacity() > HEAD_KEPT {
-            self.headers.bytes = Vec::new();
-        }
         self.target = Span::default();
         self.path = Span::default();
         self.query = None;
         self.authority = Span::default();
         self.normal = None;
+        self.content_length = None;
+        self.chunked = false;
+    }
+
+    /// Empties it for the next request and keeps its memory, up to a bound. The
+    /// head stays: whoever reads the next one [begins](Request::begin) with that.
+    #[inline(always)]
+    pub(crate) fn recycle(&mut self) {
+        if self.headers.bytes.capacity() > HEAD_KEPT {
+            self.begin();
+            self.headers.bytes = Vec::new();
+        }
         self.body.clear();
         if self.body.capacity() > BODY_KEPT {
             self.body = Vec::new();
         }
         self.trailers.clear();
         self.params.clear();
-        self.content_length = None;
-        self.chunked = false;
         if !self.extensions.is_empty() {
             self.extensions.clear();
         }

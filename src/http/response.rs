@@ -20,12 +20,21 @@ use std::sync::Arc;
 pub struct Response {
     status: Status,
     content_type: Option<ContentType>,
-    headers: Headers,
-    /// Fields that many responses share, instead of the two above: until the
-    /// first of them is changed.
-    template: Option<Template>,
+    fields: Fields,
     body: Body,
     close: bool,
+}
+
+/// The field lines but for `Content-Type`.
+#[derive(Debug, Default)]
+enum Fields {
+    /// No line yet. An empty list would be six words to move.
+    #[default]
+    None,
+    Own(Box<Headers>),
+    /// Those that many responses share, `Content-Type` included: until the
+    /// first of them is changed.
+    Shared(Template),
 }
 
 /// Status, media type and field lines, ready to be used again and again. A
@@ -87,41 +96,53 @@ impl Response {
     /// An empty response with that status.
     #[inline]
     pub fn new(status: Status) -> Response {
-        let (content_type, headers, body) = (None, Headers::new(), Body::Empty);
-        Response { status, content_type, headers, template: None, body, close: false }
+        Response {
+            status,
+            content_type: None,
+            fields: Fields::None,
+            body: Body::Empty,
+            close: false,
+        }
     }
 
     /// With these fields, and no content yet.
     #[inline]
     pub(crate) fn of(template: &Template) -> Response {
         let mut response = Response::new(template.0.status);
-        response.template = Some(template.clone());
+        response.fields = Fields::Shared(template.clone());
         response
     }
 
     /// Makes status and fields those of many responses; the content is dropped.
     pub(crate) fn into_template(mut self) -> Template {
-        self.unshare();
-        let Response { status, content_type, headers, .. } = self;
+        let headers = std::mem::take(self.own());
+        let Response { status, content_type, .. } = self;
         let engine = ["server", "date", "upgrade"];
         let is_plain = engine.iter().all(|name| headers.get(name).is_none());
         Template(Arc::new(Shared { status, content_type, headers, is_plain }))
     }
 
-    /// Takes a copy of what is shared, to be changed.
-    fn unshare(&mut self) {
-        if let Some(template) = self.template.take() {
-            self.headers = template.0.headers.clone();
+    /// The field lines, to be changed: a copy of what was shared.
+    fn own(&mut self) -> &mut Headers {
+        if let Fields::Shared(template) = &self.fields {
+            let shared = Arc::clone(&template.0);
             if self.content_type.is_none() {
-                self.content_type = template.0.content_type.clone();
+                self.content_type = shared.content_type.clone();
             }
+            self.fields = Fields::Own(Box::new(shared.headers.clone()));
+        } else if let Fields::None = self.fields {
+            self.fields = Fields::Own(Box::default());
+        }
+        match &mut self.fields {
+            Fields::Own(headers) => headers,
+            Fields::None | Fields::Shared(_) => unreachable!("made its own just now"),
         }
     }
 
     /// Whether the fields are shared, and none of them is the engine's.
     #[inline]
     pub(crate) fn has_plain_template(&self) -> bool {
-        self.template.as_ref().is_some_and(|template| template.0.is_plain)
+        matches!(&self.fields, Fields::Shared(template) if template.0.is_plain)
     }
 
     /// The status.
@@ -163,8 +184,7 @@ impl Response {
             return self.set_header(name, value);
         }
         not_reserved(name)?;
-        self.unshare();
-        self.headers.add(name, value)
+        self.own().add(name, value)
     }
 
     /// Replaces all lines of that name by one.
@@ -178,17 +198,19 @@ impl Response {
             return Ok(());
         }
         not_reserved(name)?;
-        self.unshare();
-        self.headers.set(name, value)
+        self.own().set(name, value)
     }
 
     /// Removes all lines of that name; whether there was one.
     pub fn remove_header(&mut self, name: &str) -> bool {
-        self.unshare();
+        if self.get(name).is_none() {
+            return false;
+        }
+        let headers = self.own();
         if name.eq_ignore_ascii_case("content-type") {
             return self.content_type.take().is_some();
         }
-        self.headers.remove(name)
+        headers.remove(name)
     }
 
     /// The first value of that field.
@@ -202,17 +224,19 @@ impl Response {
     /// The field lines but for `Content-Type` and those the engine adds.
     #[inline]
     pub fn headers(&self) -> &Headers {
-        match &self.template {
-            None => &self.headers,
-            Some(template) => &template.0.headers,
+        static NONE: Headers = Headers::new();
+        match &self.fields {
+            Fields::None => &NONE,
+            Fields::Own(headers) => headers,
+            Fields::Shared(template) => &template.0.headers,
         }
     }
 
     /// The media type.
     #[inline]
     pub fn content_type(&self) -> Option<&ContentType> {
-        match (&self.content_type, &self.template) {
-            (None, Some(template)) => template.0.content_type.as_ref(),
+        match (&self.content_type, &self.fields) {
+            (None, Fields::Shared(template)) => template.0.content_type.as_ref(),
             (own, _) => own.as_ref(),
         }
     }
@@ -225,10 +249,13 @@ impl Response {
     /// With this content and media type.
     #[must_use]
     #[inline]
-    pub fn content(mut self, content_type: ContentType, body: Body) -> Response {
-        self.content_type = Some(content_type);
-        self.set_body(body);
-        self
+    pub fn content(self, content_type: ContentType, body: Body) -> Response {
+        // Built anew, which compilers see through better than through a change.
+        let Response { status, fields, close, body: old, .. } = self;
+        if old.owns_nothing() {
+            std::mem::forget(old); // nearly always: a look is cheaper than a drop
+        }
+        Response { status, content_type: Some(content_type), fields, body, close }
     }
 
     /// With this content, the media type as it is.
@@ -317,9 +344,7 @@ impl Response {
     fn owns_nothing(&self) -> bool {
         self.body.owns_nothing()
             && matches!(self.content_type, None | Some(ContentType(Cow::Borrowed(_))))
-            && self.template.is_none()
-            && self.headers.bytes.capacity() == 0
-            && self.headers.fields.capacity() == 0
+            && matches!(self.fields, Fields::None)
     }
 
     /// Whether it is as [`Response::default`] makes it, but for the status.

@@ -350,7 +350,8 @@ fn digits_and_end(n: u64, out: &mut Vec<u8>) {
     let tens = ((pairs * 103) >> 10) & 0x000f_000f;
     let digits = tens | ((pairs - tens * 10) << 8);
     let word = u64::from(digits | 0x3030_3030) | u64::from(u32::from_le_bytes(*b"\r\n\r\n")) << 32;
-    let zeros = u32::from(n < 1000) + u32::from(n < 100) + u32::from(n < 10);
+    // The first digit is the lowest byte; the last one stays even if it is 0.
+    let zeros = (digits | 1 << 24).trailing_zeros() / 8;
     out.extend_from_slice(&(word >> (8 * zeros)).to_le_bytes());
     out.truncate(out.len() - zeros as usize);
 }

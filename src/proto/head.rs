@@ -150,7 +150,7 @@ impl Head {
         // The request has no bytes that its spans could point to.
         // How the refusal is framed depends on the method (RFC 9110 section 9.3.2).
         let method = std::mem::take(&mut request.method);
-        request.recycle();
+        request.begin();
         request.method = method;
         *self = Head::default();
         fault
@@ -178,10 +178,11 @@ impl Head {
         request: &mut Request,
     ) -> Result<Option<(usize, Framing)>, Fault> {
         if self.stage == Stage::Blank {
+            // First of all: a fault is answered as the method at hand demands.
+            request.begin();
             if !self.skip_blank(input)? {
                 return Ok(None);
             }
-            begin(request);
             self.stage = Stage::Method;
         }
         let blank = usize::from(self.blank);
@@ -405,17 +406,6 @@ impl Head {
 fn trimmed(raw: &[u8]) -> (usize, &[u8]) {
     let led = raw.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
     (led, chars::trim(raw))
-}
-
-/// Makes the request a blank page.
-#[inline(always)]
-fn begin(request: &mut Request) {
-    request.method = crate::http::Method::GET;
-    request.headers.clear();
-    request.query = None;
-    request.authority = Span::default();
-    request.normal = None;
-    request.content_length = None;
 }
 
 /// From byte to byte; a head has at most 65,535 bytes.

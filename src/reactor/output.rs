@@ -97,7 +97,12 @@ impl Output {
     }
 
     /// Whether no further reply should be begun.
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
+        !self.queue.is_empty() && self.is_queue_full()
+    }
+
+    fn is_queue_full(&self) -> bool {
         self.queued >= HIGH || self.queue.len() >= PIECES_MAX || self.files >= FILES_MAX
     }
 

@@ -120,7 +120,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// The exchange of a reply that is framed, empty; or another, if the
     /// service wants to know when the last byte is taken.
-    #[inline]
+    #[inline(always)]
     fn released(&mut self, mut exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
         if self.service.observes(&exchange) {
             return self.observed(exchange, from);

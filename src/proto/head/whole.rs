@@ -7,7 +7,7 @@
 //! decided there, and here only that a head is plainly right. A test holds the
 //! two against each other.
 
-use super::{begin, span};
+use super::span;
 use crate::config::Limits;
 use crate::http::chars::{TARGET, is};
 use crate::http::{Field, Method, Request, Span, Version, scan, target};
@@ -25,13 +25,15 @@ pub(super) fn read(
     // Offsets fit in 16 bits, and nothing behind the limit is looked at.
     let room = limits.head_max.min(usize::from(u16::MAX));
     let head = input.get(..room).unwrap_or(input);
-    begin(request);
+    request.begin();
     let rest = request_line(limits, head, request)?;
     let (len, notes) = fields(limits, head, rest, request)?;
     let len = usize::from(len);
     let framing = notes.decide(Version::Http11, request.content_length).ok()?;
     request.version = Version::Http11;
-    request.chunked = framing.body == Length::Chunked;
+    if framing.body == Length::Chunked {
+        request.chunked = true;
+    }
     request.headers.bytes.extend_from_slice(head.get(..len)?);
     Some((len, framing))
 }
