@@ -1,5 +1,15 @@
-//! A folder as an application sees it: through routes, in memory.
+//! A folder as an application sees it, and as clients do.
 #![cfg(feature = "files")]
+
+#[path = "files/changing.rs"]
+mod changing;
+#[path = "files/common.rs"]
+mod common;
+#[path = "files/corpus.rs"]
+mod corpus;
+#[path = "files/settings.rs"]
+mod settings;
+mod support;
 
 use onepoll::app::TestClient;
 use onepoll::http::{Method, Status};

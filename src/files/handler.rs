@@ -1,7 +1,7 @@
 //! [`Files`]: a folder as a handler of the application.
 
 use super::options::{Hook, Options, plain_extension, plain_path};
-use super::serve::Site;
+use super::serve::{Site, to_folder};
 use super::temperature::{Inbox, handler};
 use super::upload::{self, Uploads};
 use crate::app::{App, Reply};
@@ -228,6 +228,10 @@ impl Files {
         let pattern = format!("{}/{{*path}}", prefix.strip_suffix('/').unwrap_or(prefix));
         if let Some(uploads) = &self.options.upload {
             upload::mount(app, &pattern, &site, uploads);
+        }
+        if let Some(bare) = prefix.strip_suffix('/').filter(|bare| !bare.is_empty()) {
+            let site = Arc::clone(&site);
+            app.get(bare, move |request: &mut Request| to_folder(&site, request));
         }
         app.get(&pattern, handler(site, inbox));
     }

@@ -403,7 +403,7 @@ pub(super) fn escape(request: &Request) -> Status {
 
 /// Sends the client to the folder's own address, so that relative links in its
 /// index lead into it. The query is kept.
-fn to_folder(site: &Site, request: &Request) -> Response {
+pub(super) fn to_folder(site: &Site, request: &Request) -> Response {
     let path = request.path();
     let location = match request.query() {
         Some(query) => format!("{path}/?{query}"),

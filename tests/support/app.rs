@@ -81,11 +81,15 @@ impl Gate {
         self.0.0.lock().expect("no panic with the lock held").open
     }
 
+    /// How many threads have come to it.
+    pub fn entered(&self) -> usize {
+        self.0.0.lock().expect("no panic with the lock held").entered
+    }
+
     /// Waits until so many threads have come to it.
     #[track_caller]
     pub fn expect_entered(&self, count: usize) {
-        let entered = || self.0.0.lock().expect("no panic with the lock held").entered;
-        until("threads at the gate", || entered() >= count);
+        until("threads at the gate", || self.entered() >= count);
     }
 }
 
