@@ -12,10 +12,11 @@
 
 mod listener;
 mod socket;
-pub(crate) mod span;
+mod span;
 
 pub use listener::Listener;
 pub use socket::Stream;
+pub(crate) use span::Residents;
 
 use std::fs::File;
 use std::io::{self, IoSlice};

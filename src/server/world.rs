@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::helper::{self, Pool};
 use crate::http::{FileSpan, Lane, Peer};
-use crate::net::{Listener, Stream, span};
+use crate::net::{Listener, Residents, Stream};
 use crate::reactor::{Bits, Errand, Inbox, Ready, Source, World};
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
@@ -23,6 +23,7 @@ pub(crate) struct RealWorld {
     events: Events,
     listeners: Vec<Option<Listener>>,
     pool: Arc<Pool>,
+    residents: Residents,
 }
 
 impl RealWorld {
@@ -48,6 +49,7 @@ impl RealWorld {
             events: Events::with_capacity(EVENTS_PER_TURN),
             listeners: listeners.into_iter().map(Some).collect(),
             pool,
+            residents: Residents::default(),
         };
         Ok((world, Arc::new(inbox)))
     }
@@ -122,7 +124,7 @@ impl World for RealWorld {
     }
 
     fn is_resident(&mut self, part: &FileSpan) -> bool {
-        span::is_resident(part)
+        self.residents.has(part, Instant::now)
     }
 
     fn submit(&mut self, errand: Errand) -> Result<(), Errand> {
