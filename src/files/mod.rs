@@ -23,6 +23,7 @@ mod mime;
 mod options;
 mod pattern;
 mod plan;
+mod ranges;
 mod resource;
 mod serve;
 mod temperature;

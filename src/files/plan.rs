@@ -1,7 +1,8 @@
 //! What to answer for a file that is open: pure, from the request and the stat.
 
+use super::ranges::{Multipart, content_range};
 use crate::http::conditional::{self, Validators, Verdict};
-use crate::http::range::{self, Part};
+use crate::http::range::{self, Bytes, Wanted};
 use crate::http::{ContentType, Method, Request, Response, Status, date};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -22,14 +23,16 @@ pub(super) struct Facts {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) response: Response,
-    pub(super) part: Option<Span>,
+    pub(super) portion: Portion,
 }
 
-/// A part of a file, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) offset: u64,
-    pub(super) len: u64,
+/// How much of a file is sent.
+#[derive(Debug)]
+pub(super) enum Portion {
+    Nothing,
+    Whole,
+    One(Bytes),
+    Several(Multipart),
 }
 
 impl Facts {
@@ -57,16 +60,16 @@ pub(super) fn plan(request: &Request, facts: &Facts, content_type: ContentType) 
     // A change in the future would never be seen as over (section 8.8.2.1).
     let modified = facts.modified.0.min(now);
     let current = Validators { etag: Some(&etag), modified: Some(modified) };
-    let whole = Span { offset: 0, len: facts.len };
     let headers = request.headers();
     let head = |status| Response::new(status).header("ETag", &etag);
+    let bare = |response| Plan { response, portion: Portion::Nothing };
     match conditional::verdict(request.method(), headers, current, now) {
-        Verdict::Failed => return Plan { response: head(Status::PRECONDITION_FAILED), part: None },
+        Verdict::Failed => return bare(head(Status::PRECONDITION_FAILED)),
         // No `Last-Modified` beside the tag (section 15.4.5).
-        Verdict::NotModified => return Plan { response: head(Status::NOT_MODIFIED), part: None },
+        Verdict::NotModified => return bare(head(Status::NOT_MODIFIED)),
         Verdict::Go => {}
     }
-    let described = |status| {
+    let described = |status, content_type| {
         let mut response = head(status)
             .header("Last-Modified", date::format(modified))
             .header("Accept-Ranges", "bytes")
@@ -76,33 +79,40 @@ pub(super) fn plan(request: &Request, facts: &Facts, content_type: ContentType) 
         response.set_content_type(content_type);
         response
     };
-    match wanted_part(request, current, facts.len, now) {
-        Part::Whole => Plan { response: described(Status::OK), part: Some(whole) },
-        Part::Bytes { offset, len } => {
-            let range = format!("bytes {offset}-{}/{}", offset + len - 1, facts.len);
-            let response = described(Status::PARTIAL_CONTENT).header("Content-Range", range);
-            Plan { response, part: Some(Span { offset, len }) }
+    match wanted_parts(request, current, facts.len, now) {
+        Wanted::Whole => {
+            Plan { response: described(Status::OK, content_type), portion: Portion::Whole }
         }
-        Part::Beyond => {
+        Wanted::One(part) => {
+            let response = described(Status::PARTIAL_CONTENT, content_type)
+                .header("Content-Range", content_range(part, facts.len));
+            Plan { response, portion: Portion::One(part) }
+        }
+        Wanted::Several(set) => {
+            // No `Content-Range` here: each part has its own (section 15.3.7.2).
+            let multipart = Multipart::new(&set, facts.len, content_type.as_str(), &etag);
+            let response = described(Status::PARTIAL_CONTENT, multipart.content_type());
+            Plan { response, portion: Portion::Several(multipart) }
+        }
+        Wanted::Beyond => {
             let range = format!("bytes */{}", facts.len);
-            let response = head(Status::RANGE_NOT_SATISFIABLE).header("Content-Range", range);
-            Plan { response, part: None }
+            bare(head(Status::RANGE_NOT_SATISFIABLE).header("Content-Range", range))
         }
     }
 }
 
 /// A range is defined for `GET` alone (section 14.2), and a field that comes
 /// twice says nothing clear.
-fn wanted_part(request: &Request, current: Validators<'_>, len: u64, now: u64) -> Part {
+fn wanted_parts(request: &Request, current: Validators<'_>, len: u64, now: u64) -> Wanted {
     let mut ranges = request.headers().all("range");
     match (ranges.next(), ranges.next()) {
         (Some(range), None)
             if *request.method() == Method::GET
                 && conditional::if_range(request.headers(), current, now) =>
         {
-            range::part(range, len)
+            range::wanted(range, len)
         }
-        _ => Part::Whole,
+        _ => Wanted::Whole,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a path stands for: a file, as it was when it was looked at.
 
-use super::plan::Facts;
-use crate::http::{ContentType, Template};
+use super::plan::{Facts, Portion};
+use crate::http::range::Bytes;
+use crate::http::{Body, ContentType, FileSpan, Part, Template};
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -44,6 +45,55 @@ pub(super) enum Content {
     /// On the disk.
     File(Arc<File>),
 }
+
+impl Representation {
+    /// All of the content.
+    #[inline]
+    pub(super) fn whole(&self) -> Body {
+        match &self.content {
+            Content::Bytes(bytes) => Body::Shared(Arc::clone(bytes)),
+            Content::File(file) => {
+                let (file, len) = (Arc::clone(file), self.facts.len);
+                Body::File(FileSpan { file, offset: 0, len })
+            }
+        }
+    }
+
+    /// That much of the content.
+    pub(super) fn body(&self, portion: Portion) -> Body {
+        match portion {
+            Portion::Nothing => Body::Empty,
+            Portion::Whole => self.whole(),
+            Portion::One(bytes) => match self.part(bytes) {
+                Part::File(span) => Body::File(span),
+                part => match part.bytes() {
+                    Some(few) if few.len() <= COPY_MAX => Body::Owned(few.to_vec()),
+                    _ => Body::Pieces(vec![part]),
+                },
+            },
+            Portion::Several(multipart) => multipart.body(|bytes| self.part(bytes)),
+        }
+    }
+
+    /// A part of the content, from where it lies.
+    fn part(&self, bytes: Bytes) -> Part {
+        match &self.content {
+            Content::Bytes(content) => {
+                let from = usize::try_from(bytes.offset).unwrap_or(usize::MAX);
+                let to = usize::try_from(bytes.end()).unwrap_or(usize::MAX);
+                Part::Slice(Arc::clone(content), from..to)
+            }
+            Content::File(file) => {
+                let Bytes { offset, len } = bytes;
+                Part::File(FileSpan { file: Arc::clone(file), offset, len })
+            }
+        }
+    }
+}
+
+/// A part up to this length is copied, so that it leaves in one write with the
+/// head; a longer one keeps all that it is a part of while it is sent.
+const COPY_MAX: usize = 4 * 1024;
 
 /// What tells a file as it was from what it became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,12 +18,12 @@
 //! a helper makes another.
 
 use super::options::{Options, extension};
-use super::plan::{Facts, Plan, Span, plan};
+use super::plan::{Facts, Plan, plan};
 use super::resource::{Content, Representation, Resource, Stamp};
 use super::temperature::{Inbox, Outbox, mailbox};
 use super::{fields, listing, mime, variant};
 use crate::disk::{self, Jail, OpenError, Opened};
-use crate::http::{Body, FileSpan, Method, Request, Response, Status};
+use crate::http::{Method, Request, Response, Status};
 use rustix::io::Errno;
 use std::io;
 use std::sync::Arc;
@@ -245,7 +245,7 @@ impl Visit<'_> {
             let form = &resource.identity;
             let mut response = Response::new(Status::NOT_FOUND)
                 .header("X-Content-Type-Options", "nosniff")
-                .content(form.content_type.clone(), whole(form));
+                .content(form.content_type.clone(), form.whole());
             fields::add_own(options, &mut response);
             return Ok(response);
         }
@@ -290,7 +290,7 @@ fn make_ready(site: &Site, resource: &mut Resource) {
 pub(super) fn respond(site: &Site, request: &Request, resource: &Resource) -> Response {
     let form = variant::choose(request, resource);
     match &form.ready {
-        Some(ready) if is_plain(request) => Response::of(ready).body(whole(form)),
+        Some(ready) if is_plain(request) => Response::of(ready).body(form.whole()),
         _ => described(site, request, resource, form),
     }
 }
@@ -317,38 +317,10 @@ fn described(
     form: &Representation,
 ) -> Response {
     let content_type = form.content_type.clone();
-    let Plan { mut response, part } = plan(request, &form.facts, content_type);
+    let Plan { mut response, portion } = plan(request, &form.facts, content_type);
     fields::add(&site.options, resource, form, &mut response);
-    if let Some(part) = part {
-        response.set_body(body(form, part));
-    }
+    response.set_body(form.body(portion));
     response
-}
-
-/// All of the content.
-#[inline]
-fn whole(form: &Representation) -> Body {
-    match &form.content {
-        Content::Bytes(bytes) => Body::Shared(Arc::clone(bytes)),
-        Content::File(file) => {
-            let (file, len) = (Arc::clone(file), form.facts.len);
-            Body::File(FileSpan { file, offset: 0, len })
-        }
-    }
-}
-
-/// A part of the content.
-fn body(form: &Representation, part: Span) -> Body {
-    let Span { offset, len } = part;
-    match &form.content {
-        _ if len == form.facts.len => whole(form),
-        Content::Bytes(bytes) => {
-            let from = usize::try_from(offset).unwrap_or(usize::MAX);
-            let to = usize::try_from(offset + len).unwrap_or(usize::MAX);
-            Body::Owned(bytes.get(from..to).unwrap_or(&[]).to_vec())
-        }
-        Content::File(file) => Body::File(FileSpan { file: Arc::clone(file), offset, len }),
-    }
 }
 
 /// What can be told without the disk: whether it is worth looking.

@@ -228,30 +228,5 @@ fn is_less(a: &[u8], b: &[u8]) -> bool {
     (a.len(), a) < (b.len(), b)
 }
 
-/// What a `Range` field means where only one part can be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// All of it.
-    Whole,
-    /// These bytes.
-    Bytes {
-        /// The first byte's position.
-        offset: u64,
-        /// How many bytes.
-        len: u64,
-    },
-    /// Nothing of it.
-    Beyond,
-}
-
-/// Reads the field's value where only one part can be sent.
-pub fn part(value: &[u8], length: u64) -> Part {
-    match wanted(value, length) {
-        Wanted::One(Bytes { offset, len }) => Part::Bytes { offset, len },
-        Wanted::Beyond => Part::Beyond,
-        Wanted::Whole | Wanted::Several(_) => Part::Whole,
-    }
-}
-
 #[cfg(test)]
 mod tests;

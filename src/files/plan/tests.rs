@@ -1,4 +1,5 @@
 use super::*;
+use crate::http::{Body, Part};
 
 const FACTS: Facts = Facts { len: 1000, modified: (784_111_777, 5), inode: 0xab };
 const TAG: &str = "\"3e8-ae1b981bc490a05-ab\"";
@@ -21,7 +22,7 @@ fn the_whole_file_comes_with_all_that_a_client_needs_to_come_back() {
     for method in [Method::GET, Method::HEAD] {
         let plan = planned(method, &[]);
         assert_eq!(plan.response.status(), Status::OK);
-        assert_eq!(plan.part, Some(Span { offset: 0, len: 1000 }));
+        assert!(matches!(plan.portion, Portion::Whole));
         assert_eq!(field(&plan, "etag"), Some(TAG));
         assert_eq!(field(&plan, "last-modified"), Some(DATE));
         assert_eq!(field(&plan, "accept-ranges"), Some("bytes"));
@@ -29,6 +30,38 @@ fn the_whole_file_comes_with_all_that_a_client_needs_to_come_back() {
         assert_eq!(field(&plan, "content-type"), Some("text/plain; charset=utf-8"));
         assert_eq!(field(&plan, "content-range"), None);
     }
+}
+
+/// Where the one part begins, and how long it is.
+fn part_of(plan: &Plan) -> Option<(u64, u64)> {
+    match &plan.portion {
+        Portion::Nothing => None,
+        Portion::Whole => Some((0, FACTS.len)),
+        Portion::One(part) => Some((part.offset, part.len)),
+        Portion::Several(multipart) => panic!("{multipart:?}"),
+    }
+}
+
+#[test]
+fn several_ranges_are_a_multipart_of_the_same_state() {
+    let several = ("Range", "bytes=0-1,5-6");
+    let plan = planned(Method::GET, &[several]);
+    assert_eq!(plan.response.status(), Status::PARTIAL_CONTENT);
+    assert!(field(&plan, "content-type").unwrap().starts_with("multipart/byteranges; boundary="));
+    assert_eq!(field(&plan, "content-range"), None);
+    assert_eq!(field(&plan, "etag"), Some(TAG));
+    let Portion::Several(multipart) = plan.portion else { panic!("{:?}", plan.portion) };
+    let body = multipart.body(|part| Part::Owned(vec![b'x'; part.len as usize]));
+    let Body::Pieces(parts) = body else { panic!("{body:?}") };
+    let head = std::str::from_utf8(parts[0].bytes().unwrap()).unwrap();
+    assert!(head.contains("Content-Type: text/plain; charset=utf-8\r\n"), "{head}");
+    assert!(head.contains("Content-Range: bytes 0-1/1000\r\n"), "{head}");
+    for lines in [[several, ("If-Range", "\"old\"")], [several, ("Range", "bytes=0-0")]] {
+        let plan = planned(Method::GET, &lines);
+        assert_eq!(plan.response.status(), Status::OK, "{lines:?}");
+    }
+    let plan = planned(Method::HEAD, &[several]);
+    assert_eq!(plan.response.status(), Status::OK);
 }
 
 #[test]
@@ -41,7 +74,9 @@ fn ranges_and_conditions() {
         (&[("Range", "bytes=990-")], 206, Some((990, 10)), Some("bytes 990-999/1000")),
         (&[("Range", "bytes=-1")], 206, Some((999, 1)), Some("bytes 999-999/1000")),
         (&[("Range", "bytes=1000-")], 416, None, Some("bytes */1000")),
-        (&[("Range", "bytes=0-1,5-6")], 200, whole, None),
+        (&[("Range", "bytes=0-1,2-3")], 206, Some((0, 4)), Some("bytes 0-3/1000")),
+        (&[("Range", "bytes=0-1,2000-")], 206, Some((0, 2)), Some("bytes 0-1/1000")),
+        (&[("Range", "bytes=0-1,x")], 200, whole, None),
         (&[("Range", "bytes=0-1"), ("Range", "bytes=2-3")], 200, whole, None),
         (&[("Range", "bytes=0-0"), ("If-Range", TAG)], 206, Some((0, 1)), Some("bytes 0-0/1000")),
         (&[("Range", "bytes=0-0"), ("If-Range", DATE)], 206, Some((0, 1)), Some("bytes 0-0/1000")),
@@ -58,7 +93,7 @@ fn ranges_and_conditions() {
     for (lines, status, part, range) in table {
         let plan = planned(Method::GET, lines);
         assert_eq!(plan.response.status().code(), *status, "{lines:?}");
-        assert_eq!(plan.part.map(|span| (span.offset, span.len)), *part, "{lines:?}");
+        assert_eq!(part_of(&plan), *part, "{lines:?}");
         assert_eq!(field(&plan, "content-range"), *range, "{lines:?}");
         assert_eq!(field(&plan, "etag"), Some(TAG), "{lines:?}");
     }
@@ -68,7 +103,7 @@ fn ranges_and_conditions() {
 fn head_knows_no_ranges() {
     let plan = planned(Method::HEAD, &[("Range", "bytes=0-0")]);
     assert_eq!(plan.response.status(), Status::OK);
-    assert_eq!(plan.part, Some(Span { offset: 0, len: 1000 }));
+    assert!(matches!(plan.portion, Portion::Whole));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::disk::Links;
-use crate::http::Params;
+use crate::http::{Body, Params};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
