@@ -157,7 +157,8 @@ fn beyond_four_gibibytes() {
     client.send("HEAD /huge.bin HTTP/1.1\r\nHost: x\r\n\r\n");
     let head = client.reply_to("HEAD").expect(200);
     assert_eq!(head.get("content-length"), Some("5000000000"));
-    let table: [(&str, &[(u64, &[u8])]); 5] = [
+    type Row<'a> = (&'a str, &'a [(u64, &'a [u8])]);
+    let table: [Row<'_>; 5] = [
         ("-3", &[(HUGE - 3, b"end")]),
         ("4999999997-", &[(HUGE - 3, b"end")]),
         ("4999999998-99999999999999999999", &[(HUGE - 2, b"nd")]),

@@ -99,6 +99,14 @@ impl Cache {
         self.index.insert(path, slot);
     }
 
+    /// Puts a resource with more forms into the place of what is there, which
+    /// gets no fresher by that.
+    pub(super) fn enrich(&mut self, path: &str, resource: &Arc<Resource>) {
+        if let Some(checked) = self.entry(path).map(|entry| entry.checked) {
+            self.put(path, resource, checked);
+        }
+    }
+
     /// The disk still says the same.
     pub(super) fn renew(&mut self, path: &str, checked: Instant) {
         if let Some(slot) = self.index.get(path)
@@ -145,7 +153,7 @@ impl Cache {
 /// Bytes and open files that an entry is counted for.
 fn cost(path: &str, resource: &Resource) -> (u64, usize) {
     let (mut bytes, mut files) = (ENTRY + path.len() as u64 + resource.path.len() as u64, 0);
-    for form in std::iter::once(&resource.identity).chain(&resource.others) {
+    for form in std::iter::once(&resource.identity).chain(&resource.others.forms) {
         match &form.content {
             Content::Bytes(content) => bytes += content.len() as u64,
             Content::File(_) => files += 1,

@@ -16,14 +16,14 @@ pub(super) fn add(
     if let Some(value) = options.cache_control(&resource.path) {
         set(response, "Cache-Control", value);
     }
-    if !resource.others.is_empty() {
+    if resource.others.varies() {
         // Also where the file itself is sent: another client gets another form.
         set(response, "Vary", "Accept-Encoding");
     }
     // What describes content stands with content (RFC 9110 section 15.4.5).
     if matches!(response.status(), Status::OK | Status::PARTIAL_CONTENT) {
         if let Some(coding) = form.coding {
-            set(response, "Content-Encoding", coding);
+            set(response, "Content-Encoding", coding.as_str());
         }
         if options.is_attachment(&resource.path) {
             let name = resource.path.rsplit('/').next().unwrap_or(&resource.path);

@@ -29,6 +29,8 @@ mod serve;
 mod temperature;
 mod upload;
 mod variant;
+#[cfg(feature = "gzip")]
+mod zip;
 
 pub use handler::Files;
 pub use upload::Uploads;

@@ -1,6 +1,7 @@
 //! What to answer for a file that is open: pure, from the request and the stat.
 
 use super::ranges::{Multipart, content_range};
+use crate::http::accept::Coding;
 use crate::http::conditional::{self, Validators, Verdict};
 use crate::http::range::{self, Bytes, Wanted};
 use crate::http::{ContentType, Method, Request, Response, Status, date};
@@ -45,18 +46,29 @@ impl Facts {
 
     /// A strong entity tag. Content that is rewritten in place with the same
     /// length within one tick of the file system's clock, some milliseconds,
-    /// keeps its tag: replace files by renaming.
-    fn etag(&self) -> String {
+    /// keeps its tag: replace files by renaming. Each coding has its own.
+    fn etag(&self, coding: Option<Coding>) -> String {
         let nanos = u128::from(self.modified.0) * 1_000_000_000 + u128::from(self.modified.1);
-        format!("\"{:x}-{:x}-{:x}\"", self.len, nanos, self.inode)
+        let form = match coding {
+            None | Some(Coding::Identity) => "",
+            Some(Coding::Gzip) => "-gz",
+            Some(Coding::Zstd) => "-zst",
+            Some(Coding::Br) => "-br",
+        };
+        format!("\"{:x}-{:x}-{:x}{form}\"", self.len, nanos, self.inode)
     }
 }
 
 /// Weighs conditions, then the range (RFC 9110 section 13.2.2). The method is
 /// `GET` or `HEAD`.
-pub(super) fn plan(request: &Request, facts: &Facts, content_type: ContentType) -> Plan {
+pub(super) fn plan(
+    request: &Request,
+    facts: &Facts,
+    coding: Option<Coding>,
+    content_type: ContentType,
+) -> Plan {
     let now = request.now().wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let etag = facts.etag();
+    let etag = facts.etag(coding);
     // A change in the future would never be seen as over (section 8.8.2.1).
     let modified = facts.modified.0.min(now);
     let current = Validators { etag: Some(&etag), modified: Some(modified) };

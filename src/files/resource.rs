@@ -1,6 +1,8 @@
 //! What a path stands for: a file, as it was when it was looked at.
 
 use super::plan::{Facts, Portion};
+use super::variant::Others;
+use crate::http::accept::Coding;
 use crate::http::range::Bytes;
 use crate::http::{Body, ContentType, FileSpan, Part, Template};
 use std::fs::{File, Metadata};
@@ -20,14 +22,14 @@ pub(super) struct Resource {
     /// The file itself.
     pub(super) identity: Representation,
     /// Its other forms, see [`variant`](super::variant).
-    pub(super) others: Vec<Representation>,
+    pub(super) others: Others,
 }
 
 /// One form of a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Representation {
     /// `Content-Encoding`; none for the file itself.
-    pub(super) coding: Option<&'static str>,
+    pub(super) coding: Option<Coding>,
     /// Of the file that holds it.
     pub(super) facts: Facts,
     pub(super) content_type: ContentType,
@@ -113,6 +115,11 @@ impl Stamp {
     pub(super) fn of(metadata: &Metadata) -> Stamp {
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         Stamp { facts: Facts::of(metadata), device: metadata.dev(), changed }
+    }
+
+    /// The last change of the content: seconds, and nanoseconds beyond.
+    pub(super) fn modified(&self) -> (u64, u32) {
+        self.facts.modified
     }
 
     /// Whether the change may not have been the last with this stamp. `now` is

@@ -49,6 +49,20 @@ impl Site {
     }
 }
 
+impl Site {
+    /// Opens a file or a folder, if need be only without waiting.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub(super) fn open(&self, path: &str, wait: Wait) -> Result<Opened, OpenError> {
+        match wait {
+            Wait::Never if !self.is_local => Err(OpenError::WouldBlock),
+            Wait::Never => self.jail.open_cached(path.as_bytes()),
+            Wait::Allowed => self.jail.open(path.as_bytes()),
+        }
+    }
+}
+
 /// Whether a try may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
@@ -72,6 +86,8 @@ pub(super) trait Shelf {
     fn get(&self, key: &str) -> Known;
     /// It was just read.
     fn put(&self, key: &str, resource: &Arc<Resource>);
+    /// It has one form more.
+    fn enrich(&self, key: &str, resource: &Arc<Resource>);
     /// The disk still says the same.
     fn renew(&self, key: &str, resource: &Arc<Resource>);
 }
@@ -164,9 +180,25 @@ impl Visit<'_> {
         Ok(response)
     }
 
-    /// What is at this path, from the shelf or from the disk; on the shelf it is
-    /// under the key.
+    /// What is at this path, with the form that the client likes best; on the
+    /// shelf it is under the key.
     fn find(&self, key: &str, path: &str) -> Result<Found, Stop> {
+        match self.find_as_is(key, path)? {
+            Found::File(resource) if variant::lacks(self.request, &resource) => {
+                let Some(mut more) = variant::complete(&resource, self.wait)? else {
+                    return Ok(Found::File(resource));
+                };
+                make_ready(self.site, &mut more);
+                let more = Arc::new(more);
+                self.shelf.enrich(key, &more);
+                Ok(Found::File(more))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// What is at this path, from the shelf or from the disk.
+    fn find_as_is(&self, key: &str, path: &str) -> Result<Found, Stop> {
         let known = self.shelf.get(key);
         if let Known::Fresh(resource) = known {
             return Ok(Found::File(resource));
@@ -191,12 +223,7 @@ impl Visit<'_> {
     }
 
     fn open(&self, path: &str) -> Result<Opened, Stop> {
-        let opened = match self.wait {
-            Wait::Never if !self.site.is_local => return Err(Stop::Wait),
-            Wait::Never => self.site.jail.open_cached(path.as_bytes()),
-            Wait::Allowed => self.site.jail.open(path.as_bytes()),
-        };
-        opened.map_err(|error| match error {
+        self.site.open(path, self.wait).map_err(|error| match error {
             OpenError::Escape => escape(self.request).into(),
             OpenError::NotFound => Status::NOT_FOUND.into(),
             OpenError::Denied => Status::FORBIDDEN.into(),
@@ -219,7 +246,7 @@ impl Visit<'_> {
         };
         let identity = Representation { coding: None, facts, content_type, content, ready: None };
         let others = variant::others(self.site, path, &identity, self.wait)?;
-        let racy = stamp.is_racy(now.wall);
+        let racy = stamp.is_racy(now.wall) || others.is_racy(now.wall);
         let mut resource = Resource { path: path.into(), stamp, racy, identity, others };
         make_ready(self.site, &mut resource);
         let resource = Arc::new(resource);
@@ -278,9 +305,9 @@ fn make_ready(site: &Site, resource: &mut Resource) {
         lasts.then(|| described(site, &bare, resource, form).into_template())
     };
     let identity = ready(&resource.identity);
-    let others: Vec<_> = resource.others.iter().map(ready).collect();
+    let others: Vec<_> = resource.others.forms.iter().map(ready).collect();
     resource.identity.ready = identity;
-    for (form, ready) in resource.others.iter_mut().zip(others) {
+    for (form, ready) in resource.others.forms.iter_mut().zip(others) {
         form.ready = ready;
     }
 }
@@ -317,7 +344,7 @@ fn described(
     form: &Representation,
 ) -> Response {
     let content_type = form.content_type.clone();
-    let Plan { mut response, portion } = plan(request, &form.facts, content_type);
+    let Plan { mut response, portion } = plan(request, &form.facts, form.coding, content_type);
     fields::add(&site.options, resource, form, &mut response);
     response.set_body(form.body(portion));
     response

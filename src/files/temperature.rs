@@ -13,6 +13,7 @@
 use super::cache::Cache;
 use super::resource::Resource;
 use super::serve::{Known, Shelf, Site, Stop, Visit, Wait, respond, wanted};
+use super::variant;
 use crate::app::{Reply, offload_now};
 use crate::http::{Lane, Method, Request, Response, Status};
 use std::cell::RefCell;
@@ -110,6 +111,9 @@ impl Desk {
         }
         let cache = self.cache.borrow();
         let resource = cache.fresh(path, request.now().instant)?;
+        if variant::lacks(request, resource) {
+            return None;
+        }
         Some(respond(site, request, resource))
     }
 
@@ -180,6 +184,10 @@ impl Shelf for Here<'_> {
         self.cache.borrow_mut().put(key, resource, self.now);
     }
 
+    fn enrich(&self, key: &str, resource: &Arc<Resource>) {
+        self.cache.borrow_mut().enrich(key, resource);
+    }
+
     fn renew(&self, key: &str, _: &Arc<Resource>) {
         self.cache.borrow_mut().renew(key, self.now);
     }
@@ -202,6 +210,11 @@ impl Shelf for There<'_> {
 
     fn put(&self, key: &str, resource: &Arc<Resource>) {
         self.outbox.tell(News::Read(key.into(), Arc::clone(resource), self.now));
+    }
+
+    fn enrich(&self, key: &str, resource: &Arc<Resource>) {
+        // It was compared with the disk on the way here.
+        self.put(key, resource);
     }
 
     fn renew(&self, key: &str, resource: &Arc<Resource>) {

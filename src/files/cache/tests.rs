@@ -17,7 +17,13 @@ fn resource(path: &str, content: Content) -> Arc<Resource> {
         ready: None,
     };
     let stamp = Stamp::of(&metadata);
-    Arc::new(Resource { path: path.into(), stamp, racy: false, identity, others: Vec::new() })
+    Arc::new(Resource {
+        path: path.into(),
+        stamp,
+        racy: false,
+        identity,
+        others: Default::default(),
+    })
 }
 
 fn small(path: &str, len: usize) -> Arc<Resource> {

@@ -10,7 +10,7 @@ fn planned(method: Method, lines: &[(&str, &str)]) -> Plan {
     for (name, value) in lines {
         request.headers_mut().add(name, value).unwrap();
     }
-    plan(&request, &FACTS, ContentType::TEXT)
+    plan(&request, &FACTS, None, ContentType::TEXT)
 }
 
 fn field<'a>(plan: &'a Plan, name: &str) -> Option<&'a str> {
@@ -123,15 +123,18 @@ fn tags_differ_in_each_fact() {
         Facts { inode: 0xac, ..FACTS },
     ];
     for other in others {
-        assert_ne!(other.etag(), FACTS.etag(), "{other:?}");
+        assert_ne!(other.etag(None), FACTS.etag(None), "{other:?}");
     }
+    let codings = [None, Some(Coding::Gzip), Some(Coding::Zstd), Some(Coding::Br)];
+    let tags: std::collections::BTreeSet<_> = codings.map(|c| FACTS.etag(c)).into();
+    assert_eq!(tags.len(), codings.len());
 }
 
 #[test]
 fn a_change_in_the_future_is_dated_now() {
     let facts = Facts { modified: (253_000_000_000, 0), ..FACTS };
     let request = Request::new(Method::GET, "/");
-    let plan = plan(&request, &facts, ContentType::TEXT);
+    let plan = plan(&request, &facts, None, ContentType::TEXT);
     let text = field(&plan, "last-modified").unwrap();
     let seconds = date::parse(text.as_bytes(), 0).unwrap();
     assert!(seconds < 253_000_000_000, "{text}");

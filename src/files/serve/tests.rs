@@ -80,6 +80,8 @@ impl Shelf for NoShelf {
 
     fn put(&self, _: &str, _: &Arc<Resource>) {}
 
+    fn enrich(&self, _: &str, _: &Arc<Resource>) {}
+
     fn renew(&self, _: &str, _: &Arc<Resource>) {}
 }
 
