@@ -17,9 +17,9 @@
 //! the two. So the resolving itself is restricted, and the type is asked of what
 //! *was* opened. `O_NONBLOCK` makes sure that opening a FIFO waits for no writer.
 
-mod folder;
+mod entries;
 
-pub use folder::{Entry, Folder, Kind};
+pub use entries::{Entries, Entry, Kind};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use rustix::io::{Errno, retry_on_intr};

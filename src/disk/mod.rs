@@ -4,6 +4,6 @@ mod jail;
 #[cfg(feature = "files")]
 mod read;
 
-pub use jail::{Entry, Folder, Jail, Kind, Links, OpenError, Opened};
+pub use jail::{Entries, Entry, Jail, Kind, Links, OpenError, Opened};
 #[cfg(feature = "files")]
 pub(crate) use read::{read, read_resident};

@@ -23,7 +23,7 @@ mod order;
 
 use super::fields;
 use super::serve::{Site, status_of};
-use crate::disk::{Entry, Folder, Kind, Opened};
+use crate::disk::{Entries, Entry, Kind, Opened};
 use crate::http::accept::media_type;
 use crate::http::{Body, ContentType, Method, Pull, Request, Response, Source, Status};
 use gather::{Budget, Gathered, Row};
@@ -56,11 +56,11 @@ pub(super) fn answer(
     opened: Opened,
 ) -> Result<Response, Status> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let folder = Folder::of(&site.jail, path.as_bytes(), opened).map_err(|_| Status::NOT_FOUND)?;
+    let folder = Entries::of(&site.jail, path.as_bytes(), opened).map_err(|_| Status::NOT_FOUND)?;
     let (options, top) = (site.options.clone(), path.is_empty());
     let uploads = options.upload.is_some();
     let shows: Shows = Box::new(move |name, kind| match kind {
-        None => options.shows_name(name, top),
+        None => options.shows_name(name, top) && !is_unfinished(name),
         Some(Kind::Folder) => true,
         Some(Kind::File) => options.shows_file(name),
     });
@@ -70,7 +70,7 @@ pub(super) fn answer(
     Ok(response)
 }
 
-fn respond(request: &Request, folder: Folder, view: View) -> io::Result<Response> {
+fn respond(request: &Request, folder: Entries, view: View) -> io::Result<Response> {
     let order = Order::of(request.query().unwrap_or(""));
     let page = match media_type(request.headers(), &["text/html", "application/json"]) {
         Some(1) => Page::Json(view.folder),
@@ -111,7 +111,7 @@ fn head(page: &Page) -> Response {
 struct Listing {
     state: State,
     /// Until it is read to its end.
-    folder: Option<Folder>,
+    folder: Option<Entries>,
     shows: Shows,
     gathered: Gathered,
     /// The first one that could not be gathered.
@@ -201,7 +201,7 @@ impl Source for Listing {
 
 impl Listing {
     fn new(
-        folder: Folder,
+        folder: Entries,
         shows: Shows,
         page: Page,
         order: Order,
@@ -346,6 +346,11 @@ impl Source for Begun {
         out.append(&mut std::mem::take(&mut self.first));
         Ok(Pull::More)
     }
+}
+
+/// Whether it is the name of an upload that isn't whole.
+fn is_unfinished(name: &str) -> bool {
+    name.starts_with(".onepoll-") && name.ends_with(".part")
 }
 
 /// Bytes of our own making, which are ASCII.

@@ -10,6 +10,7 @@
 pub mod app;
 pub mod child;
 pub mod client;
+pub mod json;
 pub mod reply;
 pub mod streams;
 

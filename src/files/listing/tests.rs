@@ -29,8 +29,8 @@ impl Base {
         self
     }
 
-    fn folder(&self, links: Links) -> Folder {
-        Folder::open(&Arc::new(Jail::new(&self.0, links).unwrap()), b"").unwrap()
+    fn folder(&self, links: Links) -> Entries {
+        Entries::open(&Arc::new(Jail::new(&self.0, links).unwrap()), b"").unwrap()
     }
 
     fn listing(&self, page: Page, order: &str, budget: &'static Budget) -> Listing {

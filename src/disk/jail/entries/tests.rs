@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 /// Names and what a look at them gave, in the order of names.
-fn read(folder: &mut Folder) -> BTreeMap<Vec<u8>, Option<Entry>> {
+fn read(folder: &mut Entries) -> BTreeMap<Vec<u8>, Option<Entry>> {
     let mut found = BTreeMap::new();
     while folder.advance().unwrap() {
         let old = found.insert(folder.name().to_vec(), folder.look());
@@ -41,7 +41,7 @@ fn entries_are_files_and_folders_and_links_as_allowed() {
     ];
     for links in [Links::Refuse, Links::Within] {
         for jail in tree.jails(links).into_iter().map(Arc::new) {
-            let found = read(&mut Folder::open(&jail, b"").unwrap());
+            let found = read(&mut Entries::open(&jail, b"").unwrap());
             for (name, refused, within) in cases {
                 let follows = links == Links::Within && jail.way != super::super::Way::Walk;
                 let expected = if follows { within } else { refused };
@@ -61,7 +61,7 @@ fn entries_are_files_and_folders_and_links_as_allowed() {
 fn a_link_is_resolved_from_its_own_folder() {
     let tree = Tree::new();
     for jail in tree.jails(Links::Within).into_iter().map(Arc::new) {
-        let found = read(&mut Folder::open(&jail, b"a").unwrap());
+        let found = read(&mut Entries::open(&jail, b"a").unwrap());
         let up = found.get(&b"up"[..]).unwrap();
         let follows = jail.way != super::super::Way::Walk;
         assert_eq!(up.map(|it| (it.kind, it.size)), follows.then_some((Kind::File, 5)));
@@ -84,7 +84,7 @@ fn what_is_no_folder_is_told_as_by_open() {
                 ("root", "Escape"),
             ] {
                 let told =
-                    Folder::open(&jail, path.as_bytes()).map_err(|error| format!("{error:?}"));
+                    Entries::open(&jail, path.as_bytes()).map_err(|error| format!("{error:?}"));
                 assert_eq!(told.err().as_deref(), Some(expected), "{path}, {jail:?}");
             }
         }
@@ -106,7 +106,7 @@ fn each_entry_comes_once_and_memory_is_one_batch() {
     }
     expected.sort();
     for jail in tree.jails(Links::Refuse).into_iter().map(Arc::new) {
-        let mut folder = Folder::open(&jail, b"many").unwrap();
+        let mut folder = Entries::open(&jail, b"many").unwrap();
         let (mut names, mut held) = (Vec::new(), 0);
         while folder.advance().unwrap() {
             names.push(folder.name().to_vec());
@@ -128,12 +128,12 @@ fn a_folder_that_vanishes_ends() {
         let base = tree.0.join("in/short-lived");
         fs::create_dir(&base).unwrap();
         fs::write(base.join("file"), "").unwrap();
-        let mut folder = Folder::open(&jail, b"short-lived").unwrap();
-        let mut late = Folder::open(&jail, b"short-lived").unwrap();
+        let mut folder = Entries::open(&jail, b"short-lived").unwrap();
+        let mut late = Entries::open(&jail, b"short-lived").unwrap();
         assert!(late.advance().unwrap());
         fs::remove_dir_all(&base).unwrap();
         assert!(!folder.advance().unwrap());
         while late.advance().unwrap() {}
-        assert!(matches!(Folder::open(&jail, b"short-lived"), Err(OpenError::NotFound)));
+        assert!(matches!(Entries::open(&jail, b"short-lived"), Err(OpenError::NotFound)));
     }
 }

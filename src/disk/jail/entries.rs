@@ -20,10 +20,10 @@ use std::sync::Arc;
 /// system has them. Entries that come or go meanwhile are there or not.
 ///
 /// ```
-/// use onepoll::disk::{Folder, Jail, Links};
+/// use onepoll::disk::{Entries, Jail, Links};
 /// use std::sync::Arc;
 /// let jail = Arc::new(Jail::new("src", Links::Refuse)?);
-/// let mut folder = Folder::open(&jail, b"disk")?;
+/// let mut folder = Entries::open(&jail, b"disk")?;
 /// let mut names = Vec::new();
 /// while folder.advance()? {
 ///     names.push(folder.name().to_vec());
@@ -32,7 +32,7 @@ use std::sync::Arc;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Folder {
+pub struct Entries {
     fd: OwnedFd,
     /// The jail and this folder's path in it, if links are followed.
     links: Option<(Arc<Jail>, Vec<u8>)>,
@@ -46,7 +46,7 @@ pub struct Folder {
     hint: FileType,
 }
 
-/// A file or a folder within a [`Folder`]: what can be told without opening it.
+/// A file or a folder within a [`Entries`]: what can be told without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Which of the two.
@@ -57,7 +57,7 @@ pub struct Entry {
     pub modified: u64,
 }
 
-/// What an entry is. There are no others: see [`Folder::look`].
+/// What an entry is. There are no others: see [`Entries::look`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A folder.
@@ -84,21 +84,21 @@ impl Jail {
     }
 }
 
-impl Folder {
+impl Entries {
     /// Opens a folder of the jail. The path is as for [`Jail::open`], and it may
     /// wait for the disk like it.
     ///
     /// # Errors
     /// See [`OpenError`]; what is no folder is [`OpenError::NotFound`].
-    pub fn open(jail: &Arc<Jail>, path: &[u8]) -> Result<Folder, OpenError> {
-        Folder::of(jail, path, jail.open(path)?)
+    pub fn open(jail: &Arc<Jail>, path: &[u8]) -> Result<Entries, OpenError> {
+        Entries::of(jail, path, jail.open(path)?)
     }
 
     /// The same of what was opened under this path already.
     ///
     /// # Errors
     /// [`OpenError::NotFound`] if it is no folder.
-    pub fn of(jail: &Arc<Jail>, path: &[u8], opened: Opened) -> Result<Folder, OpenError> {
+    pub fn of(jail: &Arc<Jail>, path: &[u8], opened: Opened) -> Result<Entries, OpenError> {
         if !opened.metadata.is_dir() {
             return Err(OpenError::NotFound);
         }
@@ -106,7 +106,7 @@ impl Folder {
         let links = follows.then(|| (Arc::clone(jail), path.to_vec()));
         let fd = OwnedFd::from(opened.file);
         let (batch, hint) = (Vec::new(), FileType::Unknown);
-        Ok(Folder { fd, links, batch, next: 0, name: (0, 0), hint })
+        Ok(Entries { fd, links, batch, next: 0, name: (0, 0), hint })
     }
 
     /// Goes to the next entry, of any type; `false` after the last one. The
