@@ -5,9 +5,9 @@
 //!
 //! ```text
 //!   advance --> getdents (a batch of names) --> name --> look --> fstatat, no link followed
-//!      ^                                                   |        | a link, and links are allowed
-//!      '------- the next one ------------------------------'        v
-//!                                            openat2(O_PATH) from the jail's root --> fstat
+//!      ^                                                  |         | a link that may be
+//!      '------- the next one -----------------------------'         v
+//!                                         openat2(O_PATH) from the jail's root --> fstat
 //! ```
 
 use super::{Jail, Links, OpenError, Opened, vet};
