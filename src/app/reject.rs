@@ -1,6 +1,6 @@
 //! [`Reject`]: an error that is an answer.
 
-use crate::http::{BadParam, Headers, Response, Status};
+use crate::http::{BadParam, Headers, Refusal, Response, Status};
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
@@ -101,6 +101,12 @@ impl From<Status> for Reject {
 impl<M: Into<Cow<'static, str>>> From<(Status, M)> for Reject {
     fn from((status, message): (Status, M)) -> Reject {
         Reject::new(status, message)
+    }
+}
+
+impl From<Refusal> for Reject {
+    fn from(refusal: Refusal) -> Reject {
+        Reject::new(refusal.status, refusal.message)
     }
 }
 

@@ -47,7 +47,7 @@ impl Facts {
     /// A strong entity tag. Content that is rewritten in place with the same
     /// length within one tick of the file system's clock, some milliseconds,
     /// keeps its tag: replace files by renaming. Each coding has its own.
-    fn etag(&self, coding: Option<Coding>) -> String {
+    pub(super) fn etag(&self, coding: Option<Coding>) -> String {
         let nanos = u128::from(self.modified.0) * 1_000_000_000 + u128::from(self.modified.1);
         let form = match coding {
             None | Some(Coding::Identity) => "",

@@ -376,7 +376,7 @@ pub(super) fn wanted(request: &Request) -> &str {
     request.params().iter().last().map_or("", |(_, value)| value)
 }
 
-fn has_encoded_slash(path: &str) -> bool {
+pub(super) fn has_encoded_slash(path: &str) -> bool {
     path.as_bytes().windows(3).any(|triplet| triplet.eq_ignore_ascii_case(b"%2f"))
 }
 

@@ -273,8 +273,11 @@ impl Refusal {
             return refusal.clone();
         }
         log::warn!("content could not be stored: {error}");
-        let full =
-            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        // The last: more than the file system, or this process, may have in one file.
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        );
         match full {
             true => Refusal::new(Status::INSUFFICIENT_STORAGE, ""),
             false => Refusal::new(Status::INTERNAL_SERVER_ERROR, ""),
