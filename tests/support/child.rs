@@ -46,8 +46,15 @@ pub fn told() -> Option<String> {
 impl Process {
     /// Runs the test `entry` of this very binary with that role.
     pub fn spawn(entry: &str, role: &str, argument: &str) -> Process {
+        Process::spawn_after("", entry, role, argument)
+    }
+
+    /// The same after a shell has done this: limits, signals to be ignored.
+    pub fn spawn_after(prelude: &str, entry: &str, role: &str, argument: &str) -> Process {
         let program = std::env::current_exe().expect("a test knows its binary");
-        let mut child = Command::new(program)
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{prelude}\nexec \"$0\" \"$@\"")])
+            .arg(program)
             .args(["--exact", entry, "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(ARGUMENT, argument)
@@ -109,6 +116,12 @@ impl Process {
         // Fields 14 and 15 of the line; the state, field 3, is the first here.
         let ticks = |at: usize| fields[at].parse::<u64>().expect("a number of ticks");
         ticks(11) + ticks(12)
+    }
+
+    /// Ends it at once, without a word.
+    #[track_caller]
+    pub fn kill(mut self) {
+        self.child.kill().expect("a live process");
     }
 
     /// Its open descriptors.
