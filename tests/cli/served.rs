@@ -46,7 +46,7 @@ pub(crate) struct Served {
     pub(crate) before: Vec<String>,
     /// What the start line names.
     pub(crate) addresses: Vec<SocketAddr>,
-    pub(crate) folder: Folder,
+    _folder: Folder,
 }
 
 impl Served {
@@ -69,7 +69,8 @@ impl Served {
         std::thread::spawn(move || {
             output.lines().map_while(Result::ok).try_for_each(|line| send.send(line).ok())
         });
-        let mut served = Served { child, log, before: Vec::new(), addresses: Vec::new(), folder };
+        let mut served =
+            Served { child, log, before: Vec::new(), addresses: Vec::new(), _folder: folder };
         loop {
             let line = served.line();
             if let Some((_, urls)) = line.split_once(" on http") {
