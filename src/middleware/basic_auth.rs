@@ -27,16 +27,15 @@ mod credentials;
 mod remembered;
 mod users;
 
-use super::User;
 use super::fields::single;
-use crate::app::{Flow, Middleware};
+use super::{Key, Keys, User};
+use crate::app::{Flow, Middleware, Reject};
 use crate::error::Error;
-use crate::http::{Peer, Request, Response, Status};
+use crate::http::{Peer, Request, Status};
 use credentials::Credentials;
 use remembered::Remembered;
 use std::cell::RefCell;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -82,6 +81,7 @@ const REMEMBER: Duration = Duration::from_secs(300);
 pub struct BasicAuth {
     users: Users,
     desk: Arc<Desk>,
+    keys: Keys,
     at_work: RefCell<Vec<Ticket>>,
     remember: Duration,
 }
@@ -98,7 +98,7 @@ struct Desk {
 /// A hash that is worked on: it lives as long as its job does, whatever becomes
 /// of that.
 struct Ticket {
-    client: Option<IpAddr>,
+    client: Key,
     job: Weak<()>,
 }
 
@@ -121,6 +121,7 @@ impl BasicAuth {
         Ok(BasicAuth {
             users: Users::default(),
             desk: Arc::new(desk),
+            keys: Keys::default(),
             at_work: RefCell::default(),
             remember: REMEMBER,
         })
@@ -177,14 +178,16 @@ impl BasicAuth {
     }
 
     /// A place among those that are worked on.
-    fn ticket(&self, peer: Peer) -> Result<Arc<()>, Status> {
-        let client = client(peer);
+    fn ticket(&self, request: &Request) -> Result<Arc<()>, Status> {
+        let client = self.keys.peer(request);
         let mut at_work = self.at_work.borrow_mut();
         at_work.retain(|ticket| ticket.job.strong_count() > 0);
         if at_work.len() >= AT_WORK_MAX {
             return Err(Status::SERVICE_UNAVAILABLE);
         }
-        let own = at_work.iter().filter(|other| client.is_some() && other.client == client);
+        // On a Unix socket all clients look alike.
+        let is_one = matches!(request.peer(), Peer::Tcp(_));
+        let own = at_work.iter().filter(|other| is_one && other.client == client);
         if own.count() >= AT_WORK_PER_CLIENT {
             return Err(Status::TOO_MANY_REQUESTS);
         }
@@ -201,9 +204,9 @@ impl BasicAuth {
         hash: Arc<str>,
         user: Option<User>,
     ) -> Flow {
-        let ticket = match self.ticket(request.peer()) {
+        let ticket = match self.ticket(request) {
             Ok(ticket) => ticket,
-            Err(status) => return Flow::Stop(busy(status, request.peer())),
+            Err(status) => return Flow::Refuse(busy(status, request.peer())),
         };
         let (desk, remember) = (Arc::clone(&self.desk), self.remember);
         Flow::offload(move |request| {
@@ -230,7 +233,7 @@ impl Middleware for BasicAuth {
     fn before(&self, request: &mut Request) -> Flow {
         let Some(sent) = single(request, "authorization") else {
             // The usual first request of a browser: nothing to log.
-            return Flow::Stop(self.desk.challenge());
+            return Flow::Refuse(self.desk.challenge());
         };
         if self.users.has_slow()
             && let Some(user) = self.recall(sent, request)
@@ -239,7 +242,7 @@ impl Middleware for BasicAuth {
         }
         let Some(credentials) = Credentials::parse(sent) else {
             log::info!("{}: 401: credentials that can't be read", request.peer());
-            return Flow::Stop(self.desk.challenge());
+            return Flow::Refuse(self.desk.challenge());
         };
         match self.users.find(&credentials.name) {
             Some((user, Secret::Bcrypt(hash))) => {
@@ -272,30 +275,18 @@ impl Desk {
     fn refuse(&self, request: &Request, credentials: &Credentials) -> Flow {
         let name = String::from_utf8_lossy(&credentials.name);
         log::info!("{}: 401: wrong password, or no such user: {name:?}", request.peer());
-        Flow::Stop(self.challenge())
+        Flow::Refuse(self.challenge())
     }
 
-    fn challenge(&self) -> Response {
-        let response = Response::new(Status::UNAUTHORIZED).text("401 Unauthorized\n");
-        response.header("WWW-Authenticate", &self.challenge)
+    fn challenge(&self) -> Reject {
+        Reject::from(Status::UNAUTHORIZED).header("WWW-Authenticate", &self.challenge)
     }
 }
 
 /// Too many hashes are waited for.
-fn busy(status: Status, peer: Peer) -> Response {
+fn busy(status: Status, peer: Peer) -> Reject {
     log::info!("{peer}: {}: too many passwords are being checked", status.code());
-    Response::new(status).text(format!("{status}\n")).header("Retry-After", "1")
-}
-
-/// Who counts as one client: an address, or the network that one gets (RFC 6177).
-fn client(peer: Peer) -> Option<IpAddr> {
-    let Peer::Tcp(address) = peer else { return None };
-    Some(match address.ip().to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
-        }
-        address => address,
-    })
+    Reject::new(status, "too many passwords are being checked").header("Retry-After", "1")
 }
 
 fn wrong(why: String) -> Error {

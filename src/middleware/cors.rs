@@ -16,7 +16,7 @@
 mod origin;
 
 use super::fields::{single, vary};
-use crate::app::{After, Flow, Middleware};
+use crate::app::{After, Flow, Middleware, Reject};
 use crate::error::Error;
 use crate::http::chars::is_token;
 use crate::http::{Method, Request, Response, Status};
@@ -179,9 +179,6 @@ impl Cors {
 
     /// The answer to a preflight, but for what every reply gets.
     fn preflight(&self, request: &Request) -> Response {
-        if self.allowed(request).is_none() {
-            return Response::new(Status::FORBIDDEN).text("403 Forbidden: not from this origin\n");
-        }
         let mut response = Response::new(Status::NO_CONTENT)
             .header("Access-Control-Allow-Methods", &self.methods)
             .header("Access-Control-Max-Age", &self.max_age);
@@ -200,7 +197,11 @@ impl Cors {
 
 impl Middleware for Cors {
     fn before(&self, request: &mut Request) -> Flow {
-        if is_preflight(request) { Flow::Stop(self.preflight(request)) } else { Flow::Go }
+        match is_preflight(request) {
+            false => Flow::Go,
+            true if self.allowed(request).is_some() => Flow::Stop(self.preflight(request)),
+            true => Flow::Refuse(Reject::new(Status::FORBIDDEN, "not from this origin")),
+        }
     }
 
     fn after(&self, request: &mut Request, response: &mut Response) -> After {
