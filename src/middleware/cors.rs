@@ -15,7 +15,7 @@
 
 mod origin;
 
-use super::fields::{single, vary};
+use super::fields::{add, single, vary};
 use crate::app::{After, Flow, Middleware, Reject};
 use crate::error::Error;
 use crate::http::chars::is_token;
@@ -232,14 +232,6 @@ fn is_preflight(request: &Request) -> bool {
     *request.method() == Method::OPTIONS
         && request.header("origin").is_some()
         && request.header("access-control-request-method").is_some()
-}
-
-/// A reply without the field is one that the browser keeps to itself, so
-/// nothing is lost if 64 KiB of other fields leave no room.
-fn add(response: &mut Response, name: &str, value: &str) {
-    if let Err(error) = response.add_header(name, value) {
-        log::warn!("{name}: {error}");
-    }
 }
 
 fn is_list(text: &str) -> bool {

@@ -5,12 +5,21 @@ mod access_log;
 mod basic_auth;
 mod cors;
 mod fields;
+mod host_guard;
+mod peers;
 mod rate_limit;
+mod request_id;
+mod security_headers;
+mod server_timing;
 mod user;
 
 pub use access_log::{AccessLog, Format, LogHandle};
 #[cfg(feature = "auth")]
 pub use basic_auth::BasicAuth;
 pub use cors::Cors;
+pub use host_guard::HostGuard;
 pub use rate_limit::{Key, Keys, RateLimit};
+pub use request_id::{RequestId, RequestIds};
+pub use security_headers::{Csp, Frame, Hsts, SecurityHeaders};
+pub use server_timing::{ServerTiming, Timings};
 pub use user::User;

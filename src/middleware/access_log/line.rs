@@ -3,7 +3,7 @@
 
 use crate::app::{Done, json};
 use crate::http::{End, Peer, Request};
-use crate::middleware::User;
+use crate::middleware::{RequestId, User};
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
@@ -72,6 +72,9 @@ pub(super) fn json(out: &mut String, done: &Done<'_>) {
         line.set("time", &time);
         line.set("peer", request.peer().to_string());
         line.set("connection", request.connection());
+        if let Some(id) = request.extension::<RequestId>() {
+            line.set("id", id.as_str());
+        }
         if let Some(user) = request.extension::<User>() {
             line.set("user", cut(user.name()));
         }
