@@ -100,6 +100,7 @@ pub mod disk;
 mod error;
 #[cfg(feature = "files")]
 pub mod files;
+pub mod handlers;
 pub mod helper;
 pub mod http;
 pub mod middleware;

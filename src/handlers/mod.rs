@@ -1,0 +1,16 @@
+//! Handlers that most services need: health, metrics, live events.
+//!
+//! ```text
+//!   Health  --mount--> /livez  /readyz  /healthz      what a balancer asks
+//!   Metrics --mount--> /metrics, and a middleware     what Prometheus asks
+//!   Channel --events-> text/event-stream              what a browser listens to
+//! ```
+//!
+//! The first two stand apart from the app's middleware
+//! ([`App::apart`](crate::App::apart)): they are not logged, not limited and not
+//! behind a login, so don't let the world in by the same port if it is not to
+//! see them.
+
+mod health;
+
+pub use health::Health;
