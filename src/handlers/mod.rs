@@ -12,5 +12,7 @@
 //! see them.
 
 mod health;
+mod metrics;
 
 pub use health::Health;
+pub use metrics::Metrics;

@@ -11,6 +11,7 @@ pub mod app;
 pub mod browser;
 pub mod child;
 pub mod client;
+pub mod exposition;
 pub mod json;
 pub mod reply;
 pub mod streams;
