@@ -74,13 +74,14 @@ impl Buffers {
     #[inline]
     pub(crate) fn give_back_idle(&mut self, mut active: Box<Active>) {
         self.out -= 1;
-        if self.actives.len() < KEPT && active.input.capacity() <= INPUT_KEPT {
-            active.output.restart();
-            active.received = 0;
-            // The next connection's progress is not judged by this one's window.
-            active.pace.why = Why::Idle;
-            self.actives.push(active);
+        if self.actives.len() >= KEPT || active.input.capacity() > INPUT_KEPT {
+            return;
         }
+        active.output.restart();
+        active.received = 0;
+        // The next connection's progress is not judged by this one's window.
+        active.pace.why = Why::Idle;
+        self.actives.push(active);
     }
 
     /// Takes a box back whatever is in it. Its account must be settled.

@@ -40,8 +40,7 @@ pub(crate) struct Shared {
     /// The same in the loop's own time, and what converts between the two.
     pub(crate) tick: Tick,
     pub(crate) epoch: Epoch,
-    /// Seconds since 1970, for dates.
-    pub(crate) wall_secs: u64,
+    /// With the date as of the wall clock's last reading.
     pub(crate) preamble: Preamble,
     /// Where reads go: a connection has bytes of its own only if some are left.
     pub(crate) scratch: Vec<u8>,

@@ -31,8 +31,14 @@ impl<S: Service, W: World> Driver<'_, S, W> {
 
     /// Everything is written: if the connection was only waiting for that, it
     /// ends. Whether it did.
+    #[inline]
     pub(crate) fn say_farewell(&mut self) -> bool {
         let Phase::Ending(farewell) = self.active.phase else { return false };
+        self.leave(farewell);
+        true
+    }
+
+    fn leave(&mut self, farewell: Farewell) {
         let bits = self.connection.bits;
         let drained = bits.has(Bits::EOF)
             || (farewell == Farewell::Close
@@ -49,7 +55,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         } else {
             self.connection.life = Life::Dead;
         }
-        true
     }
 
     /// Reads what still comes and throws it away, until the peer's end.

@@ -22,12 +22,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     #[inline]
     pub(crate) fn reply(&mut self, exchange: Box<Exchange>) {
         let shared = &mut *self.shared;
-        shared.preamble.refresh(shared.wall_secs);
         if exchange.failed.is_some() || shared.draining {
             self.connection.http.close_after();
         }
         let from = self.active.output.pushed + shared.out.len() as u64;
-        self.active.whole = self.connection.http.read_state() == Read::Done;
         let http = &mut self.connection.http;
         if http.respond_whole(&exchange.response, FLATTEN, &shared.preamble, &mut shared.out) {
             let spare = self.released(exchange, from);
@@ -40,6 +38,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     fn reply_by_steps(&mut self, mut exchange: Box<Exchange>, from: u64) {
         let shared = &mut *self.shared;
         let http = &mut self.connection.http;
+        self.active.whole = http.read_state() == Read::Done;
         match http.respond(&exchange.response, &shared.preamble, &mut shared.out) {
             Framed::Nothing => self.framed(exchange, from),
             Framed::Switched => {
@@ -199,7 +198,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// nothing to say.
     pub(crate) fn refuse(&mut self, fault: &Fault) {
         let shared = &mut *self.shared;
-        shared.preamble.refresh(shared.wall_secs);
         self.connection.http.refuse(fault, &shared.preamble, &mut shared.out);
         self.abandon();
         self.end(Farewell::Linger);
@@ -309,6 +307,12 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// Tells the service about replies whose last byte the socket took.
     #[inline]
     pub(crate) fn settle_replies(&mut self) {
+        if !self.active.unsettled.is_empty() {
+            self.settle_taken();
+        }
+    }
+
+    fn settle_taken(&mut self) {
         while let Some(first) = self.active.unsettled.front() {
             if first.to > self.active.output.written {
                 return;

@@ -17,7 +17,7 @@ const STEPS_MAX: usize = 32;
 
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// A head is complete: the service has the word.
-    #[inline(always)] // one caller, but another floor's code is in it: too long to be inlined unasked
+    #[inline(always)] // one caller; with the service's code in it too long to be inlined unasked
     pub(crate) fn begin(&mut self) {
         let Phase::Head(mut exchange) = std::mem::take(&mut self.active.phase) else { return };
         self.active.last = !self.connection.http.keeps();

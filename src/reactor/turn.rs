@@ -20,6 +20,7 @@ use crate::net::Socket;
 use crate::proto::Preamble;
 use crate::stats::Stats;
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -52,7 +53,6 @@ pub struct Reactor<S: Service, W: World> {
     inbox_rang: bool,
     pub(crate) lag: Lag,
     // Kept between turns for their memory.
-    ready: Vec<Ready>,
     due: Vec<u32>,
     parcels: Vec<Parcel>,
 }
@@ -79,7 +79,6 @@ impl<S: Service, W: World> Reactor<S, W> {
             now,
             tick: Tick::ZERO,
             epoch: Epoch::new(now.instant),
-            wall_secs: 0,
             inbox,
             stats,
             draining: false,
@@ -100,7 +99,6 @@ impl<S: Service, W: World> Reactor<S, W> {
             advance_due: Tick::ZERO,
             inbox_rang: false,
             lag: Lag::default(),
-            ready: Vec::with_capacity(1024),
             due: Vec::new(),
             parcels: Vec::new(),
         }
@@ -114,16 +112,10 @@ impl<S: Service, W: World> Reactor<S, W> {
     /// [`Error::Io`] if the poll itself fails.
     pub fn turn(&mut self, max_wait: Option<Duration>) -> Result<bool, Error> {
         let wait = self.wait(max_wait);
-        let mut ready = std::mem::take(&mut self.ready);
-        ready.clear();
-        self.world.poll(wait, &mut ready).map_err(Error::io("waiting for events"))?;
-        // 1 now
+        // 1 events
+        self.poll(wait).map_err(Error::io("waiting for events"))?;
+        // 2 now
         self.set_now();
-        // 2 events
-        for event in &ready {
-            self.note(*event);
-        }
-        self.ready = ready;
         // 3 inbox
         if std::mem::take(&mut self.inbox_rang) {
             self.open_inbox();
@@ -215,23 +207,24 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.wall_due = shared.tick + WALL_KEPT;
             shared.now.wall = self.world.wall();
             let since = shared.now.wall.duration_since(UNIX_EPOCH);
-            shared.wall_secs = since.map_or(0, |since| since.as_secs());
+            shared.preamble.refresh(since.map_or(0, |since| since.as_secs()));
         }
     }
 
-    #[inline]
-    fn note(&mut self, event: Ready) {
-        match event.source {
+    /// Waits for events, and notes them as they come.
+    fn poll(&mut self, wait: Option<Duration>) -> io::Result<()> {
+        let Reactor { world, slots, run, accepting, inbox_rang, .. } = self;
+        world.poll(wait, |event: Ready| match event.source {
             Source::Slot(slot) => {
-                let Some(connection) = self.slots.get_mut(slot) else { return };
+                let Some(connection) = slots.get_mut(slot) else { return };
                 if !connection.bits.has(Bits::QUEUED) {
-                    self.run.push_back(slot);
+                    run.push_back(slot);
                 }
                 connection.bits.set(event.bits.and(Bits::QUEUED));
             }
-            Source::Listener(listener) => self.accepting.note(listener),
-            Source::Inbox => self.inbox_rang = true,
-        }
+            Source::Listener(listener) => accepting.note(listener),
+            Source::Inbox => *inbox_rang = true,
+        })
     }
 
     /// Puts a connection on the run queue, once.
@@ -350,14 +343,14 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.wheel.advance(now);
             self.advance_due = now + ADVANCE_EVERY;
         }
-        let mut due = std::mem::take(&mut self.due);
         if self.wheel.next_deadline().is_some_and(|next| next <= now) {
+            let mut due = std::mem::take(&mut self.due);
             self.wheel.expire(now, &mut due);
+            for slot in due.drain(..) {
+                self.with(slot, |driver| driver.expire());
+            }
+            self.due = due;
         }
-        for slot in due.drain(..) {
-            self.with(slot, |driver| driver.expire());
-        }
-        self.due = due;
         while let Some(slot) = self.shared.buffers.next_waiting() {
             if let Some(connection) = self.slots.get_mut(slot) {
                 connection.bits.clear(Bits::WAITING);

@@ -104,11 +104,16 @@ impl Wheel {
 
     /// Makes sure that `key` falls due at `at` or before. Does nothing if it
     /// does already, which makes a deadline that moves later free.
+    #[inline]
     pub fn ensure(&mut self, key: u32, at: Tick, precise: bool) {
         let filed = self.filed(key).map_or(NEVER, Place::millis);
         if filed.saturating_mul(1000) <= at.micros() {
             return; // the usual case: a deadline that has moved later
         }
+        self.bring_forward(key, at, precise, filed);
+    }
+
+    fn bring_forward(&mut self, key: u32, at: Tick, precise: bool, filed: u64) {
         let place = self.place(at, precise);
         if filed > place.millis() {
             self.file(key, place);
@@ -208,6 +213,7 @@ impl Wheel {
         self.len += 1;
     }
 
+    #[inline]
     fn filed(&self, key: u32) -> Option<Place> {
         match self.nodes.get(key as usize)?.filed {
             UNFILED => None,

@@ -25,11 +25,11 @@ pub trait World {
     fn wall(&mut self) -> SystemTime;
 
     /// Waits for readiness until the time is over (`None`: for ever), and
-    /// appends what became ready.
+    /// tells what became ready.
     ///
     /// # Errors
     /// The poll itself failed; an interruption is no failure.
-    fn poll(&mut self, wait: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
+    fn poll(&mut self, wait: Option<Duration>, ready: impl FnMut(Ready)) -> io::Result<()>;
 
     /// How many listeners there are, closed ones included; they are numbered
     /// from 0, and the numbers stay.

@@ -70,7 +70,8 @@ impl World for RealWorld {
         SystemTime::now()
     }
 
-    fn poll(&mut self, wait: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+    #[inline]
+    fn poll(&mut self, wait: Option<Duration>, mut ready: impl FnMut(Ready)) -> io::Result<()> {
         match self.poll.poll(&mut self.events, wait) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             other => other?,
@@ -90,7 +91,7 @@ impl World for RealWorld {
                 .with(Bits::WRITABLE, event.is_writable())
                 .with(Bits::HALF_CLOSED, read_closed)
                 .with(Bits::GONE, gone);
-            ready.push(Ready { source, bits });
+            ready(Ready { source, bits });
         }
         Ok(())
     }

@@ -239,10 +239,10 @@ impl ScriptedWorld {
     }
 
     /// What the poll finds, in any order, now and then with a false report.
-    fn collect(&mut self, ready: &mut Vec<Ready>) -> bool {
-        let before = ready.len();
+    fn collect(&mut self) -> Vec<Ready> {
+        let mut ready = Vec::new();
         for client in &self.clients {
-            if ready.len() >= before + self.temper.events_max {
+            if ready.len() >= self.temper.events_max {
                 break;
             }
             if let Some((slot, bits)) = client.link.borrow_mut().event() {
@@ -255,8 +255,7 @@ impl ScriptedWorld {
         if self.bell.swap(false, Ordering::Relaxed) {
             ready.push(Ready { source: Source::Inbox, bits: Bits::READABLE });
         }
-        let found = ready.len() > before;
-        if found && self.rng.once_in(10) && !self.clients.is_empty() {
+        if !ready.is_empty() && self.rng.once_in(10) && !self.clients.is_empty() {
             let other = self.rng.below(self.clients.len());
             let rumour = self.clients[other].link.borrow_mut().rumour(); // ok: below the length
             if let Some((slot, bits)) = rumour {
@@ -267,7 +266,7 @@ impl ScriptedWorld {
             let other = self.rng.below(at + 1);
             ready.swap(at, other);
         }
-        found
+        ready
     }
 
     fn stop(&mut self, what: &str) -> io::Error {
@@ -291,7 +290,7 @@ impl World for ScriptedWorld {
         UNIX_EPOCH + Duration::from_secs(1_000_000_000) + self.at
     }
 
-    fn poll(&mut self, wait: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+    fn poll(&mut self, wait: Option<Duration>, ready: impl FnMut(Ready)) -> io::Result<()> {
         let deeds = self.deeds();
         self.fruitless = if deeds == self.seen { self.fruitless + 1 } else { 0 };
         self.seen = deeds;
@@ -306,7 +305,12 @@ impl World for ScriptedWorld {
             if self.wrong.is_some() {
                 return Err(self.stop("see above"));
             }
-            if self.collect(ready) || limit.is_some_and(|limit| limit <= self.at) {
+            let found = self.collect();
+            if !found.is_empty() {
+                found.into_iter().for_each(ready);
+                return Ok(());
+            }
+            if limit.is_some_and(|limit| limit <= self.at) {
                 return Ok(());
             }
             let next = self.events.first_key_value().map(|((at, _), _)| *at);
