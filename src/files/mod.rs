@@ -9,7 +9,7 @@
 //!              |
 //!            plan: conditions (412, 304), range (206, 416), else 200
 //!              |
-//!            up to 64 KiB: read here; more: a span of the file that the engine sends
+//!            up to 32 KiB: read here; more: a span of the file that the engine sends
 //! ```
 //!
 //! The loop never waits for the disk: whatever touches it runs on a helper, in

@@ -103,9 +103,9 @@ impl Desk {
         let path = wanted(request);
         let address = request.path();
         let is_usual = matches!(*request.method(), Method::GET | Method::HEAD)
-            // Nothing in it was encoded, and an empty path is the folder's own.
-            && address.ends_with(path)
-            && (!path.is_empty() || address.ends_with('/'));
+            // An empty path is the folder's own.
+            && (!path.is_empty() || address.ends_with('/'))
+            && memchr::memchr(b'%', address.as_bytes()).is_none();
         if !is_usual {
             return None;
         }

@@ -40,6 +40,15 @@ pub trait Socket {
     /// `WouldBlock` when nothing fits; else the connection is broken.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
+    /// Writes as much as fits, of what a file follows at once: so that both can
+    /// leave together.
+    ///
+    /// # Errors
+    /// As [`write`](Socket::write).
+    fn write_before_file(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes)
+    }
+
     /// Writes several pieces, as much as fits.
     ///
     /// # Errors

@@ -251,6 +251,9 @@ impl Output {
             count += 1;
         }
         match vector.get(..count) {
+            Some([one]) if matches!(self.queue.get(1), Some(Piece::File(_))) => {
+                socket.write_before_file(one)
+            }
             Some([one]) => socket.write(one),
             Some(some) => socket.write_vectored(some),
             None => Ok(0),
