@@ -6,7 +6,6 @@
 
 use super::PATIENCE;
 use super::json::Json;
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -44,7 +43,7 @@ pub fn installed() -> Option<PathBuf> {
         assert!(Path::new(&named).is_file(), "ONEPOLL_BROWSER: no {}", named.display());
         return Some(named.into());
     }
-    let folders = env::var_os("PATH").unwrap_or_else(OsString::new);
+    let folders = env::var_os("PATH").unwrap_or_default();
     let mut found = env::split_paths(&folders)
         .flat_map(|folder| NAMES.map(|name| folder.join(name)))
         .filter(|path| path.is_file());
