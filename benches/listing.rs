@@ -19,8 +19,8 @@ use std::time::Instant;
 const ENTRIES: usize = 200_000;
 
 fn main() {
-    let named = std::env::args().skip(1).filter_map(|word| word.parse().ok());
-    let most: usize = named.last().unwrap_or(100_000);
+    let mut named = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    let most: usize = named.next_back().unwrap_or(100_000);
     let shm = Path::new("/dev/shm");
     let base = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
     let base = base.join(format!("onepoll-bench-{}", std::process::id()));
