@@ -73,11 +73,19 @@ impl Jail {
         match self.way {
             #[cfg(target_os = "linux")]
             super::Way::Beneath => {
+                use super::TRIES_MAX;
                 use rustix::fs::{Mode, OFlags, ResolveFlags, fstat, openat2};
+                use rustix::io::Errno;
                 let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
                 // Only named, not opened: a FIFO has no reader, a device no user.
                 let flags = OFlags::PATH | OFlags::CLOEXEC;
-                fstat(openat2(&self.root, path, flags, Mode::empty(), how).ok()?).ok()
+                let opened = (0..TRIES_MAX).find_map(|_| {
+                    match openat2(&self.root, path, flags, Mode::empty(), how) {
+                        Err(Errno::AGAIN | Errno::INTR) => None,
+                        other => Some(other),
+                    }
+                });
+                fstat(opened?.ok()?).ok()
             }
             super::Way::Walk => None,
         }
