@@ -2,7 +2,7 @@
 
 mod support;
 
-use onepoll::middleware::Cors;
+use onepoll::middleware::{Cors, HostGuard, RequestIds, SecurityHeaders, ServerTiming};
 use onepoll::server::Background;
 use onepoll::{App, Request, Response, Server, Status};
 use support::Client;
@@ -50,6 +50,30 @@ fn scripts_of_allowed_origins_may_read_every_reply() {
     let methods = reply.get("access-control-allow-methods").expect("a preflight's answer");
     assert!(methods.contains("DELETE"), "{methods}");
     assert_eq!(reply.get("access-control-max-age"), Some("600"));
+}
+
+#[test]
+fn the_small_ones_go_together() {
+    let server = serve(|app| {
+        app.wrap(RequestIds::new().trust(["127.0.0.0/8"]).expect("a network"));
+        app.wrap(ServerTiming::new());
+        app.wrap(SecurityHeaders::new());
+        app.wrap(HostGuard::new(["x", "localhost"]).expect("hosts"));
+    });
+    let mut client = Client::connect(server.local_addr());
+    for (line, status) in [("GET /", 200), ("HEAD /", 200), ("GET /none", 404), ("PUT /", 405)] {
+        let reply = client.ask(line, &["X-Request-Id: from-the-proxy"]);
+        assert_eq!(reply.status, status);
+        assert_eq!(reply.get("x-request-id"), Some("from-the-proxy"), "{line}");
+        assert_eq!(reply.get("x-content-type-options"), Some("nosniff"), "{line}");
+        assert!(reply.get("server-timing").is_some_and(|t| t.starts_with("total;dur=")));
+    }
+    client.send("GET / HTTP/1.1\r\nHost: rebound.evil:80\r\n\r\n");
+    let reply = client.reply();
+    assert_eq!(reply.status, 421);
+    assert!(reply.get("x-request-id").is_some(), "also what is turned down has a name");
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(client.last_reply().status, 400);
 }
 
 #[cfg(feature = "auth")]

@@ -16,11 +16,17 @@ use std::time::Duration;
 /// | Field | Default | Setting |
 /// |---|---|---|
 /// | `X-Content-Type-Options` | `nosniff` | |
-/// | `X-Frame-Options` | `DENY` | [`frame`](SecurityHeaders::frame) |
-/// | `Referrer-Policy` | `strict-origin-when-cross-origin` | [`referrer`](SecurityHeaders::referrer) |
-/// | `Cross-Origin-Opener-Policy` | `same-origin` | [`opener`](SecurityHeaders::opener) |
-/// | `Content-Security-Policy` | none | [`csp`](SecurityHeaders::csp) |
-/// | `Strict-Transport-Security` | none | [`hsts`](SecurityHeaders::hsts) |
+/// | `X-Frame-Options` | `DENY` | [`frame`] |
+/// | `Referrer-Policy` | `strict-origin-when-cross-origin` | [`referrer`] |
+/// | `Cross-Origin-Opener-Policy` | `same-origin` | [`opener`] |
+/// | `Content-Security-Policy` | none | [`csp`] |
+/// | `Strict-Transport-Security` | none | [`hsts`] |
+///
+/// [`frame`]: SecurityHeaders::frame
+/// [`referrer`]: SecurityHeaders::referrer
+/// [`opener`]: SecurityHeaders::opener
+/// [`csp`]: SecurityHeaders::csp
+/// [`hsts`]: SecurityHeaders::hsts
 ///
 /// ```
 /// use onepoll::App;

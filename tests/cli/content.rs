@@ -108,7 +108,6 @@ fn files_that_flags_name_and_that_are_not_there_are_told() {
 }
 
 #[test]
-#[ignore = "not built yet"]
 fn what_is_not_there_has_a_page() {
     let served = Served::start(folder(), &["--page404=start.htm"]);
     let reply = served.client().ask("GET /none", &[]);
@@ -122,7 +121,6 @@ fn what_is_not_there_has_a_page() {
 }
 
 #[test]
-#[ignore = "not built yet"]
 fn folders_are_listed_if_told_so() {
     let served = Served::start(folder(), &["--listing"]);
     let reply = served.client().ask("GET /assets/", &["Accept: text/html"]);
@@ -131,7 +129,6 @@ fn folders_are_listed_if_told_so() {
 }
 
 #[test]
-#[ignore = "not built yet"]
 fn content_is_compressed_unless_told_not_to() {
     let folder = || Folder::new().with("long.txt", "word ".repeat(1000)).with("a.txt.br", "br");
     let coding = |flags: &[&str], path: &str| {
@@ -146,7 +143,6 @@ fn content_is_compressed_unless_told_not_to() {
 }
 
 #[test]
-#[ignore = "not built yet"]
 fn files_can_be_sent_if_told_so() {
     let put = |served: &Served, name: &str, content: &str| {
         let length = format!("Content-Length: {}", content.len());
