@@ -259,10 +259,11 @@ pub struct Stats {
     pub strays: Counter,
     /// Deadlines that are running.
     pub timers: Counter,
-    /// How long turns took, from the end of the wait for events on.
+    /// How long turns took, from the end of the wait for events on. Of turns that
+    /// follow each other closely one in eight is timed, and one in 10 ms at least.
     pub turn_times: Times,
-    /// The longest turn of the last 5 to 10 seconds, in microseconds: so long may
-    /// something that was ready have waited for its turn.
+    /// The longest timed turn of the last 5 to 10 seconds, in microseconds: so long
+    /// may something that was ready have waited for its turn.
     pub lag_us: Counter,
     /// 1 once a drain or a stop has begun, else 0.
     pub draining: Counter,

@@ -111,7 +111,6 @@ fn the_loop_and_the_requests_are_shown() {
     let held = gate.clone();
     let server = Server::bind("127.0.0.1:0").expect("a free port").spawn(move || {
         let mut app = app();
-        let held = held.clone();
         let wait = move |_: &mut Request| {
             held.wait();
             "waited"
@@ -163,7 +162,6 @@ fn a_client_that_leaves_has_no_status() {
     let held = gate.clone();
     let server = Server::bind("127.0.0.1:0").expect("a free port").spawn(move || {
         let mut app = app();
-        let held = held.clone();
         let wait = move |_: &mut Request| held.wait();
         app.get("/wait", onepoll::offload(wait));
         app

@@ -86,8 +86,8 @@ fn gauges_follow_the_connections() {
     assert_eq!(idle.reply().text(), "2 2");
     until("both have a deadline", || stats.timers.value() == 2);
     assert!(stats.slots.value() >= 2);
-    let turns = || stats.turns.value();
-    until("each turn is timed", || stats.turn_times.counts().sum::<u64>() == turns());
+    let timed = stats.turn_times.counts().sum::<u64>();
+    assert!((1..=stats.turns.value()).contains(&timed), "{timed} turns are timed");
     busy.reset();
     until("it is gone", || stats.open.value() == 1 && stats.busy.value() == 0);
 }
@@ -104,9 +104,13 @@ fn a_turn_that_blocks_shows() {
     });
     let server = server.expect("a server that starts");
     let stats = server.handle().stats();
-    Client::connect(server.local_addr()).send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").reply();
+    // The second of two that follow each other after 30 ms is timed for certain.
+    let mut client = Client::connect(server.local_addr());
+    for _ in 0..2 {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").reply();
+    }
     until("the lag", || stats.lag_us.value() >= 30_000);
     let beyond: u64 = stats.turn_times.counts().skip(9).sum();
-    assert_eq!(beyond, 1, "one turn took longer than 25 ms");
+    assert!((1..=2).contains(&beyond), "{beyond} turns took longer than 25 ms");
     assert!(stats.turn_times.total_us() >= 30_000);
 }

@@ -17,7 +17,8 @@ const STEPS_MAX: usize = 32;
 
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// A head is complete: the service has the word.
-    #[inline(always)] // one caller; with the service's code in it too long to be inlined unasked
+    // One caller; with the service's code in it too long to be inlined unasked.
+    #[inline(always)]
     pub(crate) fn begin(&mut self) {
         let Phase::Head(mut exchange) = std::mem::take(&mut self.active.phase) else { return };
         self.active.last = !self.connection.http.keeps();
