@@ -35,6 +35,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     /// A reply that is more than a few bytes on a connection that stays.
+    #[inline(never)] // as below
     fn reply_by_steps(&mut self, mut exchange: Box<Exchange>, from: u64) {
         let shared = &mut *self.shared;
         let http = &mut self.connection.http;

@@ -137,18 +137,19 @@ fn fields(
         };
         let after = if let [b' ', after @ ..] = after { after } else { after };
         let behind = scan::behind_value(after);
-        let [b'\r', b'\n', next @ ..] = behind else { return None };
-        let (at, end) = (head.len() - after.len(), head.len() - behind.len());
-        // No name; no value, or more than the usual one space before or behind
-        // it; or one field too many.
+        let (b"\r\n", next) = behind.split_first_chunk()? else { return None };
+        let value = after.get(..after.len() - behind.len())?;
+        let ([first, ..], [.., last]) = (value, value) else { return None };
+        // No name; more than the usual one space before or behind the value; or
+        // one field too many.
         if name_len == 0
-            || after.first().is_none_or(|b| *b <= b' ')
-            || head.get(end - 1).is_some_and(|b| *b <= b' ')
+            || *first <= b' '
+            || *last <= b' '
             || request.headers.fields.len() >= limits.headers_max
         {
             return None;
         }
-        let place = span(at, end);
+        let place = span(head.len() - after.len(), head.len() - behind.len());
         request.headers.fields.push(Field {
             name: start as u16,
             name_len: name_len as u16,
@@ -157,7 +158,7 @@ fn fields(
         });
         let name = rest.get(..name_len)?;
         if Notes::concerns(name) {
-            note(&mut notes, name, after.get(..end - at)?, place, request)?;
+            note(&mut notes, name, value, place, request)?;
         }
         rest = next;
     }
