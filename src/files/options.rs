@@ -11,7 +11,6 @@ use std::time::Duration;
 /// The settings of one folder; what each means is said at the method of
 /// [`Files`](super::Files) that sets it.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "some are for rooms that are being built")]
 pub(super) struct Options {
     /// The file that stands for its folder.
     pub(super) index: Box<str>,

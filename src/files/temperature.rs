@@ -32,7 +32,6 @@ enum News {
     /// A file was read, or found as it was, at that time.
     Read(Box<str>, Arc<Resource>, Instant),
     /// What is at this path is another thing now.
-    #[allow(dead_code, reason = "uploads are being built")]
     Changed(Box<str>),
 }
 
@@ -61,7 +60,6 @@ pub(super) fn mailbox() -> (Outbox, Inbox) {
 impl Outbox {
     /// What is at this path within the site was replaced, added or removed: the
     /// next request is to see it.
-    #[allow(dead_code, reason = "uploads are being built")]
     pub(super) fn changed(&self, path: &str) {
         self.tell(News::Changed(path.into()));
     }

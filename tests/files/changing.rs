@@ -2,6 +2,7 @@
 
 use crate::common::{Tree, get, serve};
 use crate::support::{Client, Gate, until};
+use onepoll::files::Uploads;
 use std::fs;
 use std::io::Write;
 use std::sync::Arc;
@@ -134,6 +135,38 @@ fn what_was_removed_is_sent_to_its_end() {
     client.head().expect(200);
     fs::remove_file(tree.site().join("f")).unwrap();
     assert!(client.take(len).iter().all(|b| *b == 1));
+}
+
+/// Though the old ones are in the cache and fresh.
+#[test]
+fn what_was_sent_to_the_folder_is_there_at_once() {
+    let tree = Tree::empty();
+    for name in ["put", "post", "index.html"] {
+        tree.put(name, "old");
+    }
+    let hour = Duration::from_secs(3600);
+    let uploads = Uploads::new().overwrite(true);
+    let server = serve(tree.files().fresh(hour).upload(uploads));
+    let to = server.local_addr();
+    for target in ["/put", "/post", "/", "/index.html"] {
+        assert_eq!(get(to, target).expect(200).text(), "old");
+    }
+    for name in ["put", "index.html"] {
+        let mut client = Client::connect(to);
+        let head = format!("PUT /{name} HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n");
+        client.send(head).send("new").reply().expect(204);
+    }
+    let form = "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"post\"\r\n\r\n\
+                new\r\n--b--\r\n";
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n\
+         Content-Length: {}\r\n\r\n",
+        form.len()
+    );
+    Client::connect(to).send(head).send(form).reply().expect(303);
+    for target in ["/put", "/post", "/", "/index.html"] {
+        assert_eq!(get(to, target).expect(200).text(), "new", "{target}");
+    }
 }
 
 /// The loop goes on while every helper is stuck with the disk.
