@@ -27,6 +27,10 @@ pub(super) struct Multipart {
     parts: Vec<(String, Bytes)>,
 }
 
+/// A part up to this length is copied, so that it leaves in one write with what
+/// stands before it; a longer one keeps all that it is a part of while it is
+/// sent.
+pub(super) const COPY_MAX: usize = 4 * 1024;
 /// What says that a reply has parts, behind which stands the boundary.
 const TYPE: &str = "multipart/byteranges; boundary=";
 
@@ -56,15 +60,25 @@ impl Multipart {
         ContentType::new(format!("{TYPE}{}", self.boundary)).unwrap_or(ContentType::BYTES)
     }
 
-    /// The reply's content; `part` gives that of each part.
+    /// The reply's content; `part` gives that of each part. What is short is
+    /// copied between the heads, so that few calls send it all; the rest is sent
+    /// from where it lies.
     pub(super) fn body(self, part: impl Fn(Bytes) -> Part) -> Body {
         let Multipart { boundary, parts } = self;
-        let mut pieces = Vec::with_capacity(2 * parts.len() + 1);
+        let (mut pieces, mut gathered) = (Vec::new(), Vec::new());
         for (head, bytes) in parts {
-            pieces.push(Part::Owned(head.into_bytes()));
-            pieces.push(part(bytes));
+            gathered.extend_from_slice(head.as_bytes());
+            let part = part(bytes);
+            match part.bytes() {
+                Some(few) if few.len() <= COPY_MAX => gathered.extend_from_slice(few),
+                _ => pieces.extend([Part::Owned(std::mem::take(&mut gathered)), part]),
+            }
         }
-        pieces.push(Part::Owned(format!("\r\n--{boundary}--\r\n").into_bytes()));
+        gathered.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        if pieces.is_empty() {
+            return Body::Owned(gathered);
+        }
+        pieces.push(Part::Owned(gathered));
         Body::Pieces(pieces)
     }
 }
@@ -106,7 +120,9 @@ mod tests {
     }
 
     fn text(body: &Body) -> String {
-        let Body::Pieces(parts) = body else { panic!("{body:?}") };
+        let Body::Pieces(parts) = body else {
+            return String::from_utf8(body.bytes().unwrap().to_vec()).unwrap();
+        };
         let bytes: Vec<_> = parts.iter().flat_map(|part| part.bytes().unwrap().to_vec()).collect();
         assert_eq!(body.len(), Some(bytes.len() as u64));
         String::from_utf8(bytes).unwrap()
@@ -128,7 +144,25 @@ mod tests {
         };
         let (one, two, three) = (head("0-1"), head("5-6"), head("9-9"));
         let expected = format!("{one}01\r\n{two}56\r\n{three}9\r\n--{b}--\r\n");
+        assert!(matches!(body, Body::Owned(_)), "{body:?}");
         assert_eq!(text(&body), expected);
+    }
+
+    #[test]
+    fn short_parts_are_copied_and_long_ones_are_not() {
+        let (long, few) = (vec![b'x'; COPY_MAX + 1], vec![b'y'; COPY_MAX]);
+        let multipart = Multipart::new(&set("0-0,2-2,4-4,6-6", 10), 10, "a/b", "");
+        let body = multipart.body(|part| match part.offset {
+            0 | 4 => Part::Shared(long.clone().into()),
+            _ => Part::Shared(few.clone().into()),
+        });
+        let Body::Pieces(parts) = &body else { panic!("{body:?}") };
+        assert_eq!(parts.len(), 5, "{parts:?}");
+        let text = text(&body);
+        let parts: Vec<_> = text.split("/10\r\n\r\n").skip(1).collect();
+        for (part, letter) in parts.iter().zip(["x", "y", "x", "y"]) {
+            assert!(part.starts_with(letter) && part.len() > COPY_MAX, "{letter}");
+        }
     }
 
     #[test]

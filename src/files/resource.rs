@@ -1,7 +1,9 @@
 //! What a path stands for: a file, as it was when it was looked at.
 
 use super::plan::{Facts, Portion};
+use super::ranges::COPY_MAX;
 use super::variant::Others;
+use crate::disk;
 use crate::http::accept::Coding;
 use crate::http::range::Bytes;
 use crate::http::{Body, ContentType, FileSpan, Part, Template};
@@ -68,6 +70,7 @@ impl Representation {
             Portion::Whole => self.whole(),
             Portion::One(bytes) => match self.part(bytes) {
                 Part::File(span) => Body::File(span),
+                Part::Owned(bytes) => Body::Owned(bytes),
                 part => match part.bytes() {
                     Some(few) if few.len() <= COPY_MAX => Body::Owned(few.to_vec()),
                     _ => Body::Pieces(vec![part]),
@@ -77,7 +80,9 @@ impl Representation {
         }
     }
 
-    /// A part of the content, from where it lies.
+    /// A part of the content, from where it lies. A short one of a file is read
+    /// if it is in memory: a file's part would be a call of its own when it is
+    /// sent, and a packet.
     fn part(&self, bytes: Bytes) -> Part {
         match &self.content {
             Content::Bytes(content) => {
@@ -87,15 +92,17 @@ impl Representation {
             }
             Content::File(file) => {
                 let Bytes { offset, len } = bytes;
+                if let Some(len) = usize::try_from(len).ok().filter(|len| *len <= COPY_MAX) {
+                    let mut few = vec![0; len];
+                    if disk::read_resident(file, &mut few, offset).is_ok_and(|n| n == len) {
+                        return Part::Owned(few);
+                    }
+                }
                 Part::File(FileSpan { file: Arc::clone(file), offset, len })
             }
         }
     }
 }
-
-/// A part up to this length is copied, so that it leaves in one write with the
-/// head; a longer one keeps all that it is a part of while it is sent.
-const COPY_MAX: usize = 4 * 1024;
 
 /// What tells a file as it was from what it became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

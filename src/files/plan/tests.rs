@@ -1,5 +1,5 @@
 use super::*;
-use crate::http::{Body, Part};
+use crate::http::Part;
 
 const FACTS: Facts = Facts { len: 1000, modified: (784_111_777, 5), inode: 0xab };
 const TAG: &str = "\"3e8-ae1b981bc490a05-ab\"";
@@ -52,8 +52,7 @@ fn several_ranges_are_a_multipart_of_the_same_state() {
     assert_eq!(field(&plan, "etag"), Some(TAG));
     let Portion::Several(multipart) = plan.portion else { panic!("{:?}", plan.portion) };
     let body = multipart.body(|part| Part::Owned(vec![b'x'; part.len as usize]));
-    let Body::Pieces(parts) = body else { panic!("{body:?}") };
-    let head = std::str::from_utf8(parts[0].bytes().unwrap()).unwrap();
+    let head = String::from_utf8_lossy(body.bytes().unwrap());
     assert!(head.contains("Content-Type: text/plain; charset=utf-8\r\n"), "{head}");
     assert!(head.contains("Content-Range: bytes 0-1/1000\r\n"), "{head}");
     for lines in [[several, ("If-Range", "\"old\"")], [several, ("Range", "bytes=0-0")]] {
