@@ -21,7 +21,7 @@ const RARELY: Duration = Duration::from_millis(10);
 /// The longest turns of this span and the one before, in microseconds.
 #[derive(Debug, Default)]
 pub(crate) struct Lag {
-    /// Turns since one was timed, and when that was.
+    /// Turns until the next is timed, and when the last one was.
     untimed: u32,
     timed: Tick,
     now: u64,
@@ -53,9 +53,10 @@ impl<S: Service, W: World> Reactor<S, W> {
         stats.buffers.set(self.shared.buffers.lent() as u64);
         stats.busy.set(self.shared.buffers.out() as u64);
         stats.timers.set(self.wheel.len() as u64);
-        self.lag.untimed += 1;
-        if self.lag.untimed >= SHARE || self.shared.tick.since(self.lag.timed) >= RARELY {
+        if self.lag.untimed == 0 || self.shared.tick.since(self.lag.timed) >= RARELY {
             self.time();
+        } else {
+            self.lag.untimed -= 1;
         }
     }
 
@@ -64,7 +65,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         let began = self.shared.tick;
         let ended = self.shared.epoch.tick(self.world.now());
         let micros = ended.micros().saturating_sub(began.micros());
-        (self.lag.untimed, self.lag.timed) = (0, began);
+        (self.lag.untimed, self.lag.timed) = (SHARE - 1, began);
         self.shared.stats.turn_times.add(micros);
         self.shared.stats.lag_us.set(self.lag.note(micros, ended));
     }
