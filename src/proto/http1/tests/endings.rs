@@ -192,3 +192,17 @@ fn cut_ends_it_anywhere() {
         assert_eq!(peer.http.read_state(), Read::Closed);
     }
 }
+
+#[test]
+fn what_is_no_head_is_not_answered_as_the_last_one_was_asked() {
+    let mut peer = Peer::sent(HEAD);
+    assert_eq!(peer.respond(&text()), Framed::Nothing);
+    assert_eq!(peer.http.next_cycle(), Cycle::Next);
+    peer.request.recycle();
+    peer.out.clear();
+    peer.send("\n");
+    let fault = peer.next().unwrap_err();
+    assert!(peer.http.refuse(&fault, &peer.preamble, &mut peer.out));
+    let out = peer.out();
+    assert!(!out.ends_with("\r\n\r\n"), "only a HEAD gets no content: {out}");
+}

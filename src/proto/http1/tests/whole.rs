@@ -150,3 +150,49 @@ fn it_is_taken_where_nearly_every_request_is() {
         assert!(!take(&mut peer), "HEAD has no content");
     }
 }
+
+/// A whole head in one call is what `receive_part` makes of it; where there is
+/// none, nothing has happened, and `receive_part` may follow.
+#[test]
+fn a_head_in_one_call_is_the_same_head() {
+    let limits = Limits::default();
+    let closing = "GET /a?b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET";
+    let mut taken = 0;
+    for input in
+        [GET, HEAD, POST_5, POST_CHUNKED, UPGRADE, POST_EXPECT, closing, GET_10_KEEP, "GET / x\r\n"]
+    {
+        for len in 0..=input.len() {
+            let input = &input.as_bytes()[..len];
+            for (last, begun) in [(false, false), (true, false), (false, true)] {
+                let mut peer = Peer::new();
+                if last {
+                    peer.http.close_after();
+                }
+                if begun && len > 1 {
+                    let first = peer.http.receive_part(&limits, &input[..1], &mut peer.request);
+                    assert_eq!(first.unwrap(), (0, Event::NeedMore));
+                }
+                let before = format!("{:?}", peer.http);
+                let used = peer.http.receive_whole(&limits, input, &mut peer.request);
+                let what = format!("{} {before} {used:?}", input.escape_ascii());
+                let Some(used) = used else {
+                    assert_eq!(format!("{:?}", peer.http), before, "{what}");
+                    continue;
+                };
+                taken += 1;
+                let mut other = Peer::new();
+                if last {
+                    other.http.close_after();
+                }
+                let part = other.http.receive_part(&limits, input, &mut other.request);
+                assert_eq!(part.unwrap(), (used, Event::Head), "{what}");
+                assert_eq!(format!("{:?}", peer.http), format!("{:?}", other.http), "{what}");
+                assert_eq!(format!("{:?}", peer.request), format!("{:?}", other.request), "{what}");
+            }
+        }
+    }
+    assert!(taken >= 14, "{taken}");
+    let mut peer = Peer::sent(GET);
+    let used = peer.http.receive_whole(&limits, GET.as_bytes(), &mut peer.request);
+    assert_eq!((used, peer.state()), (None, "Done/Owed+keep".to_owned()), "it is not its turn");
+}
