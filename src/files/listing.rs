@@ -23,7 +23,7 @@ mod order;
 
 use super::fields;
 use super::serve::{Site, status_of};
-use crate::disk::{Entries, Entry, Kind, Opened};
+use crate::disk::{Entries, Entry, Folder, Kind, Opened};
 use crate::http::accept::media_type;
 use crate::http::{Body, ContentType, Method, Pull, Request, Response, Source, Status};
 use gather::{Budget, Gathered, Row};
@@ -60,7 +60,7 @@ pub(super) fn answer(
     let (options, top) = (site.options.clone(), path.is_empty());
     let uploads = options.upload.is_some();
     let shows: Shows = Box::new(move |name, kind| match kind {
-        None => options.shows_name(name, top) && !is_unfinished(name),
+        None => options.shows_name(name, top) && !Folder::reserves(name.as_bytes()),
         Some(Kind::Folder) => true,
         Some(Kind::File) => options.shows_file(name),
     });
@@ -346,11 +346,6 @@ impl Source for Begun {
         out.append(&mut std::mem::take(&mut self.first));
         Ok(Pull::More)
     }
-}
-
-/// Whether it is the name of an upload that isn't whole.
-fn is_unfinished(name: &str) -> bool {
-    name.starts_with(".onepoll-") && name.ends_with(".part")
 }
 
 /// Bytes of our own making, which are ASCII.
