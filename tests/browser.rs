@@ -5,8 +5,9 @@
 
 mod support;
 
+use onepoll::files::{Files, Uploads};
 use onepoll::server::Background;
-use onepoll::{App, Server, files::Files};
+use onepoll::{App, Server};
 use std::fs;
 use std::path::PathBuf;
 use support::browser::Browser;
@@ -84,4 +85,49 @@ fn a_listing_is_opened_sorted_and_followed() {
     browser.click("tbody tr:nth-child(3) a");
     browser.until("document.body.innerText == 'odd'");
     assert_eq!(browser.complaints, [""; 0]);
+}
+
+#[test]
+fn files_are_sent_by_the_form_of_a_listing() {
+    let Some(mut browser) = Browser::start("browser-upload") else { return };
+    let served = Served::new("browser-uploads", |files| files.upload(Uploads::new()));
+    let odd = "odd \"name\" 100%; é.txt";
+    let (first, second) = (served.base.join("large"), served.base.join(odd));
+    let large: Vec<u8> = (0..3_000_000u32).map(|at| (at % 251) as u8).collect();
+    fs::write(&first, &large).expect("writing");
+    fs::write(&second, "odd").expect("writing");
+
+    browser.open(&served.url("/sub%20&%20more/"));
+    browser.choose("input[type=file]", &[&first, &second]);
+    browser.click("form button");
+    browser.until(&format!("{NAMES}.includes('large') && {NAMES}.includes(`{odd}`)"));
+    browser.until("location.pathname == '/sub%20&%20more/'");
+    let folder = served.base.join("shared/sub & more");
+    assert!(fs::read(folder.join("large")).expect("it was saved") == large);
+    assert_eq!(fs::read(folder.join(odd)).expect("it was saved"), b"odd");
+
+    // Once more: it is there already, and the browser shows that.
+    browser.choose("input[type=file]", &[&second, &first]);
+    browser.click("form button");
+    browser.until("document.body.innerText.includes('409')");
+    assert_eq!(fs::read_dir(&folder).expect("the folder").count(), 2);
+
+    // What was sent leads to the file.
+    browser.open(&served.url("/sub%20&%20more/"));
+    browser.click("tbody tr:last-child a");
+    browser.until("document.body.innerText == 'odd'");
+
+    // Another site's page sends a form to us, and is refused.
+    let other = Served::new("browser-other", |files| files);
+    let page = format!(
+        "<form method=post enctype=multipart/form-data action='{}'>\
+         <input type=file name=f><button>Send</button></form>",
+        served.url("/")
+    );
+    fs::write(other.base.join("shared/page.html"), page).expect("writing");
+    browser.open(&other.url("/page.html"));
+    browser.choose("input[type=file]", &[&second]);
+    browser.click("button");
+    browser.until("document.body.innerText.includes('403')");
+    assert!(!served.base.join("shared").join(odd).exists());
 }

@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// |---|---|
 /// | `PUT /name` | 201 and `Location`; 204 if it replaced a file |
 /// | `POST /folder/`, `multipart/form-data` | 303 to the folder, or a list |
-/// | its `Accept` names `application/json` and no HTML | 201 and the list: name, size, path |
+/// | its `Accept` prefers `application/json` to HTML | 201 and the list: name, size, path |
 /// | the name is taken | 409, unless [`overwrite`](Uploads::overwrite) is set |
 /// | `If-None-Match: *`, `If-Match` and the like say no | 412 |
 /// | there is no such folder | 404; for `PUT` 409 (RFC 4918 section 9.7.1) |
@@ -208,6 +208,11 @@ impl Desk {
         })?;
         self.sweep(&folder);
         Ok(folder)
+    }
+
+    /// Who asks for the file after the reply is not shown what was there before.
+    fn changed(&self, folder: &str, name: &str) {
+        self.site.outbox.changed(&format!("{folder}{name}"));
     }
 
     /// Removes what a killed process has left in a folder, at its first upload.

@@ -5,6 +5,7 @@ use super::{Desk, gate};
 use crate::app::{Reject, Reply, json, offload_now, redirect};
 use crate::disk::{Existing, Folder, Placed, TempFile};
 use crate::files::fields;
+use crate::http::accept::media_type;
 use crate::http::multipart::{Event, Fault, Limits, Multipart, PartHead};
 use crate::http::target::percent_encode;
 use crate::http::{Lane, Refusal, Request, Response, Status};
@@ -181,6 +182,7 @@ impl Form {
         for File { name, file, len } in &mut self.files {
             match file.place(name.as_bytes(), existing) {
                 Ok(placed) => {
+                    self.desk.changed(&self.path, name);
                     saved.push(Saved { name: name.clone(), len: *len, placed, etag: None });
                 }
                 Err(error) => {
@@ -197,6 +199,7 @@ impl Form {
             {
                 log::warn!("{name:?} of an upload that failed can't be removed: {error}");
             }
+            self.desk.changed(&self.path, name);
         }
         Err(error)
     }
@@ -218,7 +221,9 @@ fn too_large(why: &'static str) -> io::Error {
 /// A browser is sent to the folder, a program gets a list.
 fn answer(request: &Request, desk: &Desk, saved: &[Saved]) -> Reply {
     let folder = request.path();
-    let mut response = if wants_json(request) {
+    // As for a listing: whoever says nothing is taken for a browser.
+    let wanted = media_type(request.headers(), &["text/html", "application/json"]);
+    let mut response = if wanted == Some(1) {
         let list = json::array(|list| {
             for file in saved {
                 list.object(|object| {
@@ -235,17 +240,4 @@ fn answer(request: &Request, desk: &Desk, saved: &[Saved]) -> Reply {
     };
     fields::add_own(&desk.site.options, &mut response);
     response.into()
-}
-
-/// Whether the client is a program that names JSON, and no browser that names
-/// HTML.
-fn wants_json(request: &Request) -> bool {
-    let names = |wanted: &str| {
-        let values = request.headers().all("accept").filter_map(|v| std::str::from_utf8(v).ok());
-        values.flat_map(|value| value.split(',')).any(|item| {
-            let name = item.split(';').next().unwrap_or("").trim();
-            name.eq_ignore_ascii_case(wanted)
-        })
-    };
-    names("application/json") && !names("text/html")
 }

@@ -16,6 +16,8 @@ use std::time::UNIX_EPOCH;
 struct PutFile {
     desk: Arc<Desk>,
     folder: Folder,
+    /// Its path within the site.
+    path: String,
     name: String,
     file: TempFile,
     len: u64,
@@ -60,7 +62,8 @@ fn begin(request: &Request, desk: &Arc<Desk>) -> Result<Reply, Reject> {
     let folder = desk.folder(request, path, Status::CONFLICT)?;
     may_be(request, desk, &folder, name)?;
     let file = folder.create().map_err(|error| explain(&error))?;
-    let store = PutFile { desk: Arc::clone(desk), folder, name: name.to_owned(), file, len: 0 };
+    let (path, name) = (path.to_owned(), name.to_owned());
+    let store = PutFile { desk: Arc::clone(desk), folder, path, name, file, len: 0 };
     let shared = Arc::clone(desk);
     let answer = move |request: &mut Request, saved: Vec<Saved>| answer(request, &shared, saved);
     Ok(take(desk, store, answer))
@@ -96,7 +99,7 @@ impl Store for PutFile {
     }
 
     fn save(&mut self, request: &Request) -> io::Result<Vec<Saved>> {
-        let PutFile { desk, folder, name, file, len } = self;
+        let PutFile { desk, folder, path, name, file, len } = self;
         let uploads = &desk.uploads;
         if uploads.sync {
             file.sync()?;
@@ -106,6 +109,7 @@ impl Store for PutFile {
         may_be(request, desk, folder, name)?;
         let placed = file.place(name.as_bytes(), existing)?;
         drop(lock);
+        desk.changed(path, name);
         if uploads.sync {
             folder.sync()?;
         }

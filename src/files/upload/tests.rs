@@ -136,6 +136,23 @@ fn what_may_be_replaced_and_when() {
 }
 
 #[test]
+fn what_was_just_replaced_is_not_shown_any_more() {
+    let mut inbox = Inbox::new(Uploads::new().overwrite(true));
+    fs::write(inbox.path.join("index.html"), "old").unwrap();
+    for (at, content) in ["first", "second", "data"].into_iter().enumerate() {
+        let seen = inbox.client.get("/").send();
+        assert_eq!(inbox.client.get("/index.html").send().text(), seen.text());
+        let code = match content {
+            "data" => inbox.form("/", &["index.html"], &[]).status.code(),
+            _ => inbox.put("/index.html", &[], content).status.code(),
+        };
+        assert_eq!(code, if at < 2 { 204 } else { 303 });
+        assert_eq!(inbox.client.get("/index.html").send().text(), content);
+        assert_eq!(inbox.client.get("/").send().text(), content);
+    }
+}
+
+#[test]
 fn paths_of_put_are_vetted() {
     let mut inbox =
         Inbox::with(|files| files.only(["txt", "part"]).upload(Uploads::new().overwrite(true)));
