@@ -135,6 +135,15 @@ fn what_may_be_replaced_and_when() {
     }
 }
 
+/// That it waits for the disk is seen by `strace -f -e fsync`.
+#[test]
+fn what_is_to_be_on_the_disk_is_saved_as_well() {
+    let mut inbox = Inbox::new(Uploads::new().sync(true));
+    assert_eq!(inbox.put("/sub/a", &[], "x").status, Status::CREATED);
+    assert_eq!(inbox.form("/", &["b", "c"], &[]).status, Status::SEE_OTHER);
+    assert_eq!(inbox.names(), ["b", "c", "sub/a"]);
+}
+
 #[test]
 fn what_was_just_replaced_is_not_shown_any_more() {
     let mut inbox = Inbox::new(Uploads::new().overwrite(true));
