@@ -59,11 +59,12 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
+//! | `auth` | yes | `middleware::BasicAuth`: passwords |
 //! | `files` | yes | `files::Files`: a folder as a handler |
 //! | `gzip` | yes | `codec::gzip`; with `files`, content compressed as it is sent |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
-//! | `cli` | yes | the command `onepoll`; includes `files` |
+//! | `cli` | yes | the command `onepoll`; includes `auth`, `files` and `gzip` |
 //!
 //! A library says `default-features = false` and names what it needs.
 //!

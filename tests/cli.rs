@@ -113,6 +113,21 @@ fn help_and_version_go_to_the_standard_output() {
     }
 }
 
+/// Flags that documents name are there.
+#[test]
+fn the_readme_names_flags_that_exist() {
+    let help = String::from_utf8_lossy(&onepoll(&["serve", "--help"]).stdout).into_owned();
+    let readme = include_str!("../README.md");
+    let lines =
+        readme.lines().filter(|line| line.starts_with("| `") || line.starts_with("onepoll serve"));
+    let words = lines.flat_map(|line| line.split([' ', '`']));
+    let flags: Vec<&str> = words.filter(|word| word.starts_with("--")).collect();
+    assert!(flags.len() > 15, "{flags:?}");
+    for flag in flags {
+        assert!(help.contains(&format!("{flag} ")) || help.contains(&format!("{flag}[")), "{flag}");
+    }
+}
+
 #[test]
 fn a_port_that_is_taken_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

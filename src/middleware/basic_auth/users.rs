@@ -20,6 +20,7 @@ pub(super) struct Users {
     list: Vec<(User, Secret)>,
     /// By name. Its hasher has random keys, and chooses the decoys as well.
     places: HashMap<Vec<u8>, usize>,
+    slow: bool,
 }
 
 /// A cost above this takes more than ten seconds of a helper for one password:
@@ -31,9 +32,9 @@ impl Users {
         self.list.len()
     }
 
-    /// Whether there are hashes that take time.
+    /// Whether there are (or were) hashes that take time.
     pub(super) fn has_slow(&self) -> bool {
-        self.list.iter().any(|(_, secret)| matches!(secret, Secret::Bcrypt(_)))
+        self.slow
     }
 
     /// Reads `name:hash`.
@@ -46,6 +47,7 @@ impl Users {
             return Err("a user's name must be there, without control characters");
         }
         let entry = (User::new(name), Secret::parse(hash)?);
+        self.slow |= matches!(entry.1, Secret::Bcrypt(_));
         match self.places.get(name.as_bytes()).and_then(|&at| self.list.get_mut(at)) {
             Some(old) => *old = entry,
             None => {
