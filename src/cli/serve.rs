@@ -68,7 +68,7 @@ fn application(args: &ServeArgs) -> Result<App, Error> {
         let fields = content.header.clone();
         app.errors(move |_: &Request, status, message| error_page(status, message, &fields));
     }
-    if let Some(uploads) = uploads.uploads() {
+    if let Some(uploads) = uploads.uploads(access)? {
         files = files.upload(uploads);
     }
     files.mount(&mut app, "/");

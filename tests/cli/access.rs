@@ -65,3 +65,25 @@ fn cors_lets_scripts_of_other_sites_read() {
     let exposed = reply.get("access-control-expose-headers").expect("fields for scripts");
     assert!(exposed.contains("Content-Range"), "{exposed}");
 }
+
+#[test]
+fn pages_of_other_sites_send_files_only_if_their_origin_is_named() {
+    let put = |served: &Served, origin: &str, name: &str| {
+        let mut client = served.client();
+        let head = format!("PUT /{name} HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n");
+        client.send(format!("{head}Sec-Fetch-Site: cross-site\r\nContent-Length: 1\r\n\r\nx"));
+        client.reply().status
+    };
+    let flags = ["--upload", "--cors", "https://a.example", "--cors", "http://localhost:*"];
+    let named = Served::start(Folder::new(), &flags);
+    assert_eq!(put(&named, "https://a.example", "1"), 201);
+    assert_eq!(put(&named, "https://b.example", "2"), 403);
+    assert_eq!(put(&named, "http://localhost:3000", "3"), 403);
+    let fields = ["Origin: https://a.example", "Access-Control-Request-Method: PUT"];
+    let methods = named.client().ask("OPTIONS /1", &fields);
+    assert_eq!(methods.get("access-control-allow-methods"), Some("GET, HEAD, PUT, POST"));
+    let all = Served::start(Folder::new(), &["--upload", "--cors", "*"]);
+    assert_eq!(put(&all, "https://a.example", "1"), 403);
+    let methods = all.client().ask("OPTIONS /1", &fields);
+    assert_eq!(methods.get("access-control-allow-methods"), Some("GET, HEAD"));
+}

@@ -19,7 +19,8 @@ pub(crate) struct AccessArgs {
     auth_file: Vec<PathBuf>,
 
     /// Let scripts of this origin read replies, like https://app.example,
-    /// http://localhost:* or *; may be repeated
+    /// http://localhost:* or *; may be repeated. With --upload those without a * may send
+    /// files, too
     #[arg(long, value_name = "ORIGIN", value_parser = values::origin)]
     cors: Vec<String>,
 }
@@ -86,19 +87,32 @@ impl AccessArgs {
         if self.cors.is_empty() {
             return Ok(None);
         }
+        let may_send = uploads.upload && self.senders().next().is_some();
         let methods: &[&str] =
-            if uploads.upload { &["GET", "HEAD", "PUT", "POST"] } else { &["GET", "HEAD"] };
+            if may_send { &["GET", "HEAD", "PUT", "POST"] } else { &["GET", "HEAD"] };
         Ok(Some(Cors::new(&self.cors)?.methods(methods)?.expose(EXPOSED)?))
+    }
+
+    /// Origins that were named: to let everybody read is one thing, to let every
+    /// page that a visitor opens send files is another.
+    fn senders(&self) -> impl Iterator<Item = &String> {
+        self.cors.iter().filter(|origin| !origin.contains('*') && *origin != "null")
     }
 }
 
 impl UploadArgs {
-    /// What is taken, if anything.
-    pub(crate) fn uploads(&self) -> Option<Uploads> {
-        let uploads = Uploads::new().overwrite(self.overwrite);
-        self.upload.then(|| match self.upload_max {
-            Some(bytes) => uploads.max(bytes),
-            None => uploads,
-        })
+    /// What is taken, if anything, and from which other sites' pages.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for what is no origin.
+    pub(crate) fn uploads(&self, access: &AccessArgs) -> Result<Option<Uploads>, Error> {
+        if !self.upload {
+            return Ok(None);
+        }
+        let mut uploads = Uploads::new().overwrite(self.overwrite);
+        if let Some(bytes) = self.upload_max {
+            uploads = uploads.max(bytes);
+        }
+        access.senders().try_fold(uploads, |uploads, origin| uploads.origin(origin)).map(Some)
     }
 }
