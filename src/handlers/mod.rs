@@ -11,8 +11,10 @@
 //! behind a login, so don't let the world in by the same port if it is not to
 //! see them.
 
+mod events;
 mod health;
 mod metrics;
 
+pub use events::{Channel, Event, events};
 pub use health::Health;
 pub use metrics::Metrics;
