@@ -5,7 +5,8 @@
 
 mod support;
 
-use onepoll::{Config, Overload, Server};
+use onepoll::http::Request;
+use onepoll::{App, Config, Overload, Reject, Reply, Server, after};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ fn child() {
     let Some((role, argument)) = child::role() else { return };
     match role.as_str() {
         "serve" => serve(None),
+        "serve-bare" => serve_bare(),
         "serve-short" => serve(Some(argument.parse().expect("a number of descriptors"))),
         "idle" => idle_crowd(&argument),
         "sleepers" => sleeping_crowd(&argument),
@@ -65,6 +67,21 @@ fn serve(descriptors: Option<u64>) {
             stats.accept_errors.value(),
         ));
     }
+}
+
+/// A server whose application keeps nothing of the requests that it answers.
+fn serve_bare() {
+    let server = Server::bind("127.0.0.1:0").expect("a port").spawn(|| {
+        let mut app = App::new();
+        app.get("/after/{ms}", |request: &mut Request| -> Result<Reply, Reject> {
+            let ms = request.param::<u64>("ms")?;
+            Ok(after(Duration::from_millis(ms), move || format!("after {ms}")))
+        });
+        app
+    });
+    let server = server.expect("a server");
+    child::tell(&server.local_addr().to_string());
+    child::told();
 }
 
 /// What a server in another process says of itself.
@@ -201,6 +218,24 @@ fn thousands_of_requests_sleep_without_a_thread() {
     drop(crowd);
     until("nobody", || state(&mut server, "stats").open == 0);
     assert_eq!(state(&mut server, "stats").requests, count as u64);
+}
+
+#[test]
+fn a_burst_of_active_connections_leaves_no_memory_behind() {
+    let Some(count) = crowd("a burst", 10_000) else { return };
+    let mut server = Process::spawn("child", "serve-bare", "");
+    let to = server.address();
+    let before = server.memory();
+    let mut crowd = Process::spawn("child", "sleepers", &format!("{count} {to}"));
+    assert_eq!(crowd.line(), "asked");
+    let each = |memory: u64| memory.saturating_sub(before) / count as u64;
+    let asleep = each(server.memory());
+    let line = crowd.line();
+    assert!(line.starts_with("answered"), "{line}");
+    // They are idle now. What was lent to them is above a kibibyte for each.
+    until("the system has its memory back", || each(server.memory()) < 768);
+    println!("{asleep} bytes for each that was busy, {} then", each(server.memory()));
+    crowd.say("go");
 }
 
 #[test]

@@ -50,6 +50,7 @@ impl Preamble {
             bytes.extend_from_slice(CRLF);
         }
         let date = bytes.len();
+        bytes.reserve(64 + TYPE_NAME.len()); // the date is about to come
         bytes.extend_from_slice(TYPE_NAME);
         Preamble { bytes, date, secs: None }
     }

@@ -9,6 +9,8 @@
 //!              '-----------'    (a ring: the front's `prev` is the back)
 //! ```
 
+use super::slots::table;
+
 /// The list; each slot is in it once at most.
 #[derive(Debug)]
 pub(crate) struct Idle {
@@ -25,7 +27,7 @@ struct Link {
 
 impl Idle {
     pub(crate) fn new() -> Idle {
-        Idle { links: Vec::new(), front: NONE }
+        Idle { links: table(), front: NONE }
     }
 
     /// Puts the slot at the back, wherever it was.

@@ -46,7 +46,7 @@ pub struct ConnectionId {
 impl<T> Slots<T> {
     /// No slots; memory comes with the first connections.
     pub fn new() -> Slots<T> {
-        Slots { slab: Slab::new(), generations: Vec::new(), idle: Idle::new() }
+        Slots { slab: Slab::new(), generations: table(), idle: Idle::new() }
     }
 
     /// Takes a free slot, the one freed last if there is one.
@@ -155,6 +155,17 @@ impl<T> Slots<T> {
         self.idle.longest()
     }
 }
+
+/// An empty table with a line for each slot to come. From this size on a vector is
+/// a mapping of its own: its pages come with the lines, and as it grows it leaves
+/// no piece in the heap, among what clients are lent, that would keep the
+/// allocator from giving memory back after a burst.
+pub(super) fn table<L>() -> Vec<L> {
+    Vec::with_capacity(MAPPED / size_of::<L>())
+}
+
+/// Bytes that the GNU C library maps rather than cuts from the heap.
+const MAPPED: usize = 128 * 1024;
 
 impl<T> Default for Slots<T> {
     fn default() -> Slots<T> {

@@ -28,6 +28,10 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 /// of the one buffer that all reads go through.
 const READ_PER_TURN: usize = 64 * 1024;
 
+/// Events of one poll, about: room for them is made at the start, not in the
+/// middle of a burst (see `Buffers`).
+const EVENTS: usize = 1024;
+
 /// The loop: a service, its clients, and the world they live in.
 ///
 /// [`Server::start`](crate::Server::start) makes one with a real world, and
@@ -90,7 +94,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             shared,
             slots: Slots::new(),
             wheel: Wheel::new(),
-            run: VecDeque::new(),
+            run: VecDeque::with_capacity(EVENTS),
             dead: Vec::new(),
             accepting,
             leaving: Draining::default(),
@@ -99,7 +103,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             advance_due: Tick::ZERO,
             inbox_rang: false,
             lag: Lag::default(),
-            due: Vec::new(),
+            due: Vec::with_capacity(Wheel::EXPIRE_MAX),
             parcels: Vec::new(),
         }
     }
@@ -366,10 +370,11 @@ impl<S: Service, W: World> Reactor<S, W> {
             let Some(mut connection) = self.slots.remove(slot) else { continue };
             self.shared.stats.closes.add(connection.why);
             let Some(mut active) = connection.active.take() else { continue };
-            let Some(takeover) = active.takeover.take() else { continue };
-            self.world.deregister(&mut connection.socket);
+            let takeover = active.takeover.take();
             let unread = std::mem::take(&mut active.input);
             self.shared.buffers.give_back(active);
+            let Some(takeover) = takeover else { continue };
+            self.world.deregister(&mut connection.socket);
             match connection.socket.into_fd() {
                 Some(socket) => {
                     let run = || {

@@ -32,6 +32,7 @@
 //! `a_parked_entry_is_asked_about_rarely` counts that.
 
 use super::clock::Tick;
+use super::slots::table;
 use std::fmt;
 
 /// A two-level wheel of timers, keyed by small integers (slot numbers).
@@ -90,7 +91,7 @@ enum Place {
 impl Wheel {
     /// An empty wheel.
     pub fn new() -> Wheel {
-        Wheel { nodes: Vec::new(), fine: Level::new(), coarse: Level::new(), len: 0 }
+        Wheel { nodes: table(), fine: Level::new(), coarse: Level::new(), len: 0 }
     }
 
     /// Files the entry of `key` to fall due at `at`, or moves it there.

@@ -118,6 +118,15 @@ impl Process {
         ticks(11) + ticks(12)
     }
 
+    /// Bytes of memory that it has written to and still has.
+    #[track_caller]
+    pub fn memory(&self) -> u64 {
+        let status = read(&format!("/proc/{}/status", self.child.id()));
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<u64>().ok()).expect("a count of KiB") * 1024
+    }
+
     /// Ends it at once, without a word.
     #[track_caller]
     pub fn kill(mut self) {
