@@ -24,7 +24,7 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// How long accept rests after a failure that only time can mend.
 const REST: Duration = Duration::from_millis(100);
 /// Slots beyond `connections_max` for telling clients that there is no room.
-const REFUSALS_MAX: usize = 64;
+pub(crate) const REFUSALS_MAX: usize = 64;
 /// Idle connections looked at, per turn, to find one that gives up its place.
 const SHED_LOOKS: usize = 64;
 

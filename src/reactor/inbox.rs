@@ -2,19 +2,23 @@
 //!
 //! ```text
 //!   helper threads --.
-//!   Wake handles ----+--> Mutex<Vec<Parcel>> --(waker, if it was empty)--> poll
-//!   Handle ----------'            |
-//!                                 '--swapped out whole under the lock--> the loop
+//!   Wake handles ----+--> Mutex<Queue> --(waker, if it was empty)--> poll
+//!   Handle ----------'         |
+//!                              '--swapped out whole under the lock--> the loop
 //! ```
 //!
 //! The lock is held for a push or a swap, never for work. The waker is written
 //! to only by whoever finds the queue empty, so a burst costs one wake-up.
+//!
+//! **The queue is bounded**, whoever calls how often: there is one parcel at most
+//! for each job that a helper was given, one wake for each connection, and one
+//! command, the one that comes to most.
 
-use super::slots::ConnectionId;
+use super::slots::{ConnectionId, table};
 use crate::http::{Exchange, Home, Pull, Sink, Source};
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Something for the loop, from any thread.
@@ -56,41 +60,113 @@ pub enum Command {
 /// assert_eq!(rung.load(Ordering::Relaxed), 1, "only the first found it empty");
 /// ```
 pub struct Inbox {
-    queue: Mutex<Vec<Parcel>>,
+    queue: Mutex<Queue>,
     bell: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What has come since the loop last looked.
+struct Queue {
+    parcels: Vec<Parcel>,
+    command: Option<Command>,
+    /// By slot: the last wake.
+    woken: Vec<Woken>,
+    /// Slots that the loop may have: no other one is woken.
+    slots_max: usize,
+    /// How often the loop has looked, and once more.
+    round: u64,
+}
+
+/// Which connection a wake was for, and in which round.
+#[derive(Clone, Copy)]
+struct Woken {
+    round: u64,
+    generation: u32,
 }
 
 impl Inbox {
     /// An empty inbox; `bell` wakes the poll and may be called from any thread.
     pub fn new(bell: impl Fn() + Send + Sync + 'static) -> Inbox {
-        Inbox { queue: Mutex::new(Vec::new()), bell: Box::new(bell) }
+        let queue =
+            Queue { parcels: Vec::new(), command: None, woken: table(), slots_max: 0, round: 1 };
+        Inbox { queue: Mutex::new(queue), bell: Box::new(bell) }
     }
 
     /// Asks something of the loop.
     pub fn command(&self, command: Command) {
-        self.put(Parcel::Command(command));
+        self.ring_after(|queue| queue.command = Some(command.and(queue.command)));
     }
 
     pub(crate) fn put(&self, parcel: Parcel) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ring_after(|queue| queue.parcels.push(parcel));
+    }
+
+    fn ring_after(&self, change: impl FnOnce(&mut Queue)) {
+        let mut queue = self.lock();
         let was_empty = queue.is_empty();
-        queue.push(parcel);
+        change(&mut queue);
+        let rings = was_empty && !queue.is_empty();
         drop(queue);
-        if was_empty {
+        if rings {
             (self.bell)();
         }
     }
 
+    /// How many slots the loop has at most.
+    pub(crate) fn serve(&self, slots_max: usize) {
+        self.lock().slots_max = slots_max;
+    }
+
     /// Takes all that is there, leaving the (empty) vector given.
     pub(crate) fn swap(&self, parcels: &mut Vec<Parcel>) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *queue, parcels);
+        let mut queue = self.lock();
+        std::mem::swap(&mut queue.parcels, parcels);
+        queue.round += 1;
+        parcels.extend(queue.command.take().map(Parcel::Command));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.parcels.is_empty() && self.command.is_none()
+    }
+
+    /// Queues a wake, unless that connection's is here already, or a later one's in
+    /// its slot: then it is gone.
+    fn wake(&mut self, id: ConnectionId) {
+        let slot = id.slot as usize;
+        if slot >= self.slots_max {
+            return;
+        }
+        if self.woken.len() <= slot {
+            self.woken.resize(slot + 1, Woken { round: 0, generation: 0 });
+        }
+        let (round, Some(woken)) = (self.round, self.woken.get_mut(slot)) else { return };
+        let is_later = id.generation.wrapping_sub(woken.generation) as i32 > 0;
+        if woken.round != round || is_later {
+            *woken = Woken { round, generation: id.generation };
+            self.parcels.push(Parcel::Wake(id));
+        }
+    }
+}
+
+impl Command {
+    /// Both in one.
+    fn and(self, other: Option<Command>) -> Command {
+        match (self, other) {
+            (Command::Drain(one), Some(Command::Drain(two))) => Command::Drain(one.min(two)),
+            (Command::Stop, _) | (_, Some(Command::Stop)) => Command::Stop,
+            (only, None) => only,
+        }
     }
 }
 
 impl Home for Inbox {
     fn wake(&self, connection: u64) {
-        self.put(Parcel::Wake(ConnectionId::from(connection)));
+        self.ring_after(|queue| queue.wake(ConnectionId::from(connection)));
     }
 }
 
@@ -109,6 +185,91 @@ impl fmt::Debug for Parcel {
             Parcel::Wake(id) => write!(f, "Wake({id:?})"),
             Parcel::Warm(id) => write!(f, "Warm({id:?})"),
             Parcel::Command(command) => write!(f, "{command:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    fn inbox(slots_max: usize) -> (Inbox, Arc<AtomicU32>) {
+        let rung = Arc::<AtomicU32>::default();
+        let bell = Arc::clone(&rung);
+        let inbox = Inbox::new(move || {
+            bell.fetch_add(1, Ordering::Relaxed);
+        });
+        inbox.serve(slots_max);
+        (inbox, rung)
+    }
+
+    fn take(inbox: &Inbox) -> Vec<String> {
+        let mut parcels = Vec::new();
+        inbox.swap(&mut parcels);
+        parcels.iter().map(|parcel| format!("{parcel:?}")).collect()
+    }
+
+    fn id(slot: u32, generation: u32) -> u64 {
+        ConnectionId { slot, generation }.into()
+    }
+
+    #[test]
+    fn a_connection_is_woken_once_however_often_it_is_called() {
+        let (inbox, rung) = inbox(10);
+        for round in 1..4 {
+            for _ in 0..1_000_000 {
+                inbox.wake(id(3, 7));
+            }
+            inbox.wake(id(4, 7));
+            assert_eq!(inbox.lock().parcels.len(), 2);
+            assert!(inbox.lock().parcels.capacity() < 10);
+            assert_eq!(take(&inbox).len(), 2);
+            assert_eq!(rung.load(Ordering::Relaxed), round);
+        }
+        assert_eq!(take(&inbox), [""; 0]);
+    }
+
+    #[test]
+    fn the_wake_of_one_who_is_gone_hides_nobodys() {
+        let (inbox, _) = inbox(10);
+        for generation in [6, 7, 6, 7, 6, 5] {
+            inbox.wake(id(3, generation));
+        }
+        let all = take(&inbox);
+        assert_eq!(all.len(), 2, "{all:?}");
+        assert!(all[1].contains("generation: 7"), "{all:?}");
+        // Generations wrap.
+        inbox.wake(id(3, u32::MAX));
+        inbox.wake(id(3, 0));
+        assert_eq!(take(&inbox).len(), 2);
+    }
+
+    #[test]
+    fn a_number_that_nobody_can_have_wakes_nobody() {
+        let (inbox, rung) = inbox(10);
+        for slot in [10, u32::MAX] {
+            inbox.wake(id(slot, 0));
+        }
+        assert_eq!(take(&inbox), [""; 0]);
+        assert_eq!(rung.load(Ordering::Relaxed), 0);
+        assert!(inbox.lock().woken.is_empty());
+    }
+
+    #[test]
+    fn commands_become_the_one_that_comes_to_most() {
+        let drain = |secs| Command::Drain(Duration::from_secs(secs));
+        let cases: &[(&[Command], &str)] = &[
+            (&[drain(5), drain(3), drain(9)], "Drain(3s)"),
+            (&[drain(5), Command::Stop, drain(1)], "Stop"),
+            (&[Command::Stop, Command::Stop], "Stop"),
+        ];
+        for (commands, comes_to) in cases {
+            let (inbox, rung) = inbox(1);
+            commands.iter().for_each(|command| inbox.command(*command));
+            assert_eq!(take(&inbox), [*comes_to]);
+            assert_eq!(rung.load(Ordering::Relaxed), 1);
         }
     }
 }

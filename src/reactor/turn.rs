@@ -1,6 +1,6 @@
 //! One turn of the loop, in the order in which it happens.
 
-use super::accept::Accepting;
+use super::accept::{Accepting, REFUSALS_MAX};
 use super::buffers::{Buffers, untouched};
 use super::clock::{Epoch, Tick};
 use super::connection::{Connection, Life, Phase};
@@ -75,6 +75,7 @@ impl<S: Service, W: World> Reactor<S, W> {
     ) -> Reactor<S, W> {
         let now = Now { instant: world.now(), wall: world.wall() };
         let accepting = Accepting::new(world.listeners());
+        inbox.serve(config.connections_max.saturating_add(REFUSALS_MAX));
         let shared = Shared {
             preamble: Preamble::new(config.server_name.as_deref()),
             scratch: untouched(READ_PER_TURN),
