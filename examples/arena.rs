@@ -98,7 +98,8 @@ fn app(options: &Options) -> Result<App, Error> {
     app.post("/baseline11", baseline11);
     app.get("/delay/{ms}", delay);
     app.get("/events", |_: &mut Request| {
-        stream(ContentType::EVENTS, Events { next: 0 }).header("Cache-Control", "no-store")
+        stream(ContentType::EVENTS, Events { next: 0, last: false })
+            .header("Cache-Control", "no-store")
     });
     if let Some(root) = &options.root {
         app.get("/static/{*path}", Files::new(root)?.handler());
@@ -154,13 +155,19 @@ fn delay(request: &mut Request) -> Result<Reply, Reject> {
 /// Server-sent events without end: a number each.
 struct Events {
     next: u64,
+    last: bool,
 }
 
 impl Source for Events {
     fn pull(&mut self, out: &mut Vec<u8>, _room: usize) -> std::io::Result<Pull> {
         write!(out, "id: {0}\ndata: event {0}\n\n", self.next)?;
         self.next += 1;
-        Ok(Pull::After(EVENT_EVERY))
+        Ok(if self.last { Pull::End } else { Pull::After(EVENT_EVERY) })
+    }
+
+    fn leave(&mut self) -> bool {
+        self.last = true;
+        true
     }
 }
 

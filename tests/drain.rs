@@ -34,6 +34,30 @@ fn a_drain_without_clients_ends_at_once() {
 }
 
 #[test]
+fn endless_streams_are_told_and_say_goodbye() {
+    let fixture = Fixture::new();
+    let mut guests: Vec<Client> = ["/guest", "/guest-blocking", "/guest-rude"]
+        .map(|path| {
+            let mut client = fixture.client();
+            client.send(get(path)).head();
+            assert_eq!(client.take(11), b"6\r\nhello\n\r\n");
+            client
+        })
+        .into();
+    let handle = fixture.server.handle().clone();
+    handle.drain(LONG);
+    for polite in &mut guests[..2] {
+        assert_eq!(polite.take(18), b"8\r\ngoodbye\n\r\n0\r\n\r\n");
+        polite.expect_closed();
+    }
+    // Who has nothing to say to it stays until the limit.
+    assert!(guests[2].is_silent());
+    handle.drain(Duration::ZERO);
+    join(fixture);
+    assert_eq!(guests[2].expect_ended(), b"");
+}
+
+#[test]
 fn a_stop_cuts_what_is_under_way() {
     let fixture = Fixture::new();
     let mut idle = fixture.client();

@@ -223,7 +223,7 @@ fn thousands_of_requests_sleep_without_a_thread() {
 #[test]
 fn a_burst_of_active_connections_leaves_no_memory_behind() {
     let Some(count) = crowd("a burst", 10_000) else { return };
-    let mut server = Process::spawn("child", "serve-bare", "");
+    let server = Process::spawn("child", "serve-bare", "");
     let to = server.address();
     let before = server.memory();
     let mut crowd = Process::spawn("child", "sleepers", &format!("{count} {to}"));

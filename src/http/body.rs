@@ -189,12 +189,28 @@ pub struct FileSpan {
 /// The engine calls [`pull`](Source::pull) whenever the connection's output is
 /// below its low mark, so a slow client slows the source and memory stays
 /// bounded. Dropping the source is how it learns that the client went away.
+///
+/// A source that says [`Pull::Pending`] has no deadline: it may have nothing to
+/// say for hours. A client that leaves meanwhile is noticed by its end, and one that
+/// vanishes without a word by the system's probes, within about two minutes. Who
+/// wants to know sooner says [`Pull::After`], and sends something then.
 pub trait Source: Send {
     /// Appends up to about `room` bytes to `out`.
     ///
     /// # Errors
     /// An error cuts the connection: the client sees incomplete content.
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull>;
+
+    /// The server is leaving: it drains, and at the drain's limit it cuts whatever
+    /// has not ended. Called once for each source, on the loop's thread also if its
+    /// pulls are not, so it must not block.
+    ///
+    /// `true`: pull at once, whatever was said last; the place to say goodbye and
+    /// [`End`](Pull::End). `false`, which is the default: nothing changes, as is
+    /// right for content that comes to an end by itself.
+    fn leave(&mut self) -> bool {
+        false
+    }
 }
 
 /// What a [`Source`] says after a pull.

@@ -20,9 +20,11 @@ const NOTSENT_LOWAT: u32 = 128 * 1024;
 
 /// A client that is gone without a word (its machine lost power) is noticed even
 /// where nothing is sent to it and nothing is expected of it, as while a stream
-/// is pending.
-const PROBES: TcpKeepalive =
-    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+/// is pending: after two minutes.
+const PROBES: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
 
 /// A socket that takes clients.
 #[derive(Debug)]
@@ -106,5 +108,30 @@ impl Source for Listener {
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         self.inner.deregister(registry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+
+    /// A stream that is pending has no deadline: this is what ends it.
+    #[test]
+    fn accepted_sockets_are_probed() {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let Stream::Tcp(accepted) = loop {
+            match listener.accept() {
+                Ok((stream, _)) => break stream,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        };
+        let socket = SockRef::from(&accepted);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(15));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
+        assert!(socket.tcp_nodelay().unwrap());
     }
 }

@@ -148,8 +148,10 @@ pub(crate) struct Replying {
     /// Where it begins in the connection's stream of output.
     pub(crate) from: u64,
     pub(crate) pulling: Pulling,
-    /// Whether the content has a known end.
+    /// Whether the content has no known end.
     pub(crate) endless: bool,
+    /// Whether the source has been told that the server leaves.
+    pub(crate) told: bool,
     /// When to pull next.
     pub(crate) next: Next,
 }

@@ -49,7 +49,9 @@ pub(crate) enum Deadline {
 pub(crate) enum NoDeadline {
     /// A helper has the work, and no `work_timeout` is set: it will come home.
     Helper,
-    /// A source waits for its own wake, and the peer's end will be announced.
+    /// A source waits for its own wake. It may have nothing to say for hours, and
+    /// its client owes nothing: the peer's end will be announced, probes find one
+    /// that is gone without a word, and a drain tells the source.
     Source,
 }
 

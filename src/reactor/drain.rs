@@ -1,8 +1,9 @@
 //! Leaving: no new clients, the old ones finish, and the loop ends.
 
 use super::clock::Tick;
-use super::connection::Life;
+use super::connection::{Life, Next, Phase, Pulling};
 use super::drive::Driver;
+use super::errand::caught;
 use super::inbox::Command;
 use super::turn::Reactor;
 use super::world::World;
@@ -120,6 +121,26 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.connection.since = self.shared.tick;
         }
         self.drive()
+    }
+
+    /// Tells the reply's source that the server leaves, once, if it is here; if it
+    /// is with a helper, when it has come home.
+    pub(crate) fn tell_to_leave(&mut self) {
+        let Phase::Reply(replying) = &mut self.active.phase else { return };
+        let (Pulling::Inline(source) | Pulling::Blocking(source)) = &mut replying.pulling else {
+            return;
+        };
+        if std::mem::replace(&mut replying.told, true) {
+            return;
+        }
+        match caught(|| Ok(source.leave())) {
+            Ok(true) => replying.next = Next::Room,
+            Ok(false) => {}
+            Err(error) => {
+                log::error!("{}: {error} when told to leave", self.connection.peer);
+                self.die();
+            }
+        }
     }
 
     pub(crate) fn cut_off(mut self) -> super::drive::Verdict {

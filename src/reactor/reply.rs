@@ -96,7 +96,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 return self.finish(exchange, from);
             }
         };
-        let replying = Replying { exchange, from, pulling: source, endless, next: Next::Room };
+        let next = Next::Room;
+        let replying = Replying { exchange, from, pulling: source, endless, told: false, next };
         self.active.phase = Phase::Reply(Box::new(replying));
     }
 
@@ -234,6 +235,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     pub(crate) fn pull(&mut self) -> bool {
         if self.must_watch() && self.watch() {
             return true;
+        }
+        if self.shared.draining {
+            self.tell_to_leave();
         }
         if !self.can_pull() {
             return false;

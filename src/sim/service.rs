@@ -334,6 +334,10 @@ impl Source for Giver {
             true => Ok(Pull::End),
         }
     }
+
+    fn leave(&mut self) -> bool {
+        self.rng.once_in(2)
+    }
 }
 
 impl Giver {

@@ -1,6 +1,8 @@
 //! The fixture: a server with one route for each thing that tests need.
 
-use super::streams::{Checked, Checker, Failing, Pattern, Sleeper, Ticks, Zeros, wake_when_open};
+use super::streams::{
+    Checked, Checker, Failing, Guest, Pattern, Sleeper, Ticks, Zeros, wake_when_open,
+};
 use super::{Client, PATIENCE, pattern, until};
 use onepoll::app::{
     BodyMode, Done, Middleware, Reject, Reply, after, after_with, offload_now, ok, receive,
@@ -300,6 +302,10 @@ fn streams(app: &mut App, seen: &Arc<Seen>, gate: &Gate) {
         let source = Sleeper { begun: false, gate: g.clone(), seen: Arc::clone(&s) };
         stream(ContentType::TEXT, source)
     });
+    let guest = |polite| Box::new(Guest { begun: false, left: false, polite });
+    app.get("/guest", move |_: &mut Request| Body::Inline(guest(true), None));
+    app.get("/guest-blocking", move |_: &mut Request| Body::Blocking(guest(true), None));
+    app.get("/guest-rude", move |_: &mut Request| Body::Inline(guest(false), None));
 }
 
 /// Routes that take content as it comes.

@@ -92,6 +92,31 @@ impl Drop for Sleeper {
     }
 }
 
+/// A line, then nothing until the server leaves; it may then leave without a word.
+pub struct Guest {
+    pub begun: bool,
+    pub left: bool,
+    pub polite: bool,
+}
+
+impl Source for Guest {
+    fn pull(&mut self, out: &mut Vec<u8>, _room: usize) -> io::Result<Pull> {
+        if self.left {
+            out.extend_from_slice(b"goodbye\n");
+            return Ok(Pull::End);
+        }
+        if !std::mem::replace(&mut self.begun, true) {
+            out.extend_from_slice(b"hello\n");
+        }
+        Ok(Pull::Pending)
+    }
+
+    fn leave(&mut self) -> bool {
+        assert!(!std::mem::replace(&mut self.left, true), "told twice");
+        self.polite
+    }
+}
+
 /// Wakes a connection when the gate opens, from a thread of its own.
 pub fn wake_when_open(gate: Gate, wake: Wake) {
     std::thread::spawn(move || {
