@@ -47,7 +47,7 @@ mod planted {
     }
 
     /// All of them.
-    pub const ALL: [&str; 16] = [
+    pub const ALL: [&str; 17] = [
         "read-bit-cleared",
         "read-bit-kept",
         "writable-kept",
@@ -64,5 +64,6 @@ mod planted {
         "linger-skipped",
         "continue-twice",
         "exchange-not-recycled",
+        "takeover-forgotten",
     ];
 }

@@ -58,7 +58,7 @@ fn mutants_are_found() {
     #[cfg(onepoll_mutants)]
     {
         /// Seeds in which a bug must show.
-        const TRIES: u64 = 3_000;
+        const TRIES: u64 = 6_000;
         let mut survivors = Vec::new();
         for name in onepoll::mutants::ALL {
             onepoll::mutants::plant(name);

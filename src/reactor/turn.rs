@@ -374,7 +374,9 @@ impl<S: Service, W: World> Reactor<S, W> {
             let takeover = active.takeover.take();
             let unread = std::mem::take(&mut active.input);
             self.shared.buffers.give_back(active);
-            let Some(takeover) = takeover else { continue };
+            let Some(takeover) = takeover.filter(|_| !mutant!("takeover-forgotten")) else {
+                continue;
+            };
             self.world.deregister(&mut connection.socket);
             match connection.socket.into_fd() {
                 Some(socket) => {

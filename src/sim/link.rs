@@ -32,6 +32,8 @@ pub(crate) struct Link {
     server: Side,
     /// A write found no room: the poll owes an edge.
     starved_of_room: bool,
+    /// Its new owner takes all that comes.
+    handed_over: bool,
     edge_in: bool,
     edge_out: bool,
     /// The slot in which the server watches it.
@@ -79,6 +81,7 @@ impl Link {
             client: Side::Open,
             server: Side::Open,
             starved_of_room: false,
+            handed_over: false,
             edge_in: false,
             edge_out: false,
             slot: None,
@@ -93,6 +96,7 @@ impl Link {
     pub(crate) fn deliver(&mut self, bytes: &[u8]) -> usize {
         match self.server {
             Side::Open | Side::Ended => {}
+            _ if self.handed_over => return bytes.len(),
             // They vanish, and a reset comes back.
             Side::Closed | Side::Reset => {
                 self.reset_client();
@@ -318,8 +322,13 @@ impl Socket for ScriptedSocket {
         Ok(())
     }
 
+    /// Its new owner reads what is there, and ends the connection in order.
     fn into_fd(self) -> Option<OwnedFd> {
-        None
+        let mut link = self.0.borrow_mut();
+        link.handed_over = true;
+        link.up.clear();
+        drop(link);
+        File::open("/dev/null").ok().map(OwnedFd::from)
     }
 }
 

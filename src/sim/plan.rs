@@ -205,6 +205,9 @@ impl Ask {
         if last && rng.once_in(10) {
             return Ask::garbage(rng);
         }
+        if last && rng.once_in(12) {
+            return Ask::switch(rng);
+        }
         let program = program(rng);
         let method = ["GET", "GET", "HEAD", "POST", "POST", "PUT"].get(rng.below(6)).copied();
         let method = method.unwrap_or("GET");
@@ -245,7 +248,7 @@ impl Ask {
                 to_head: method == "HEAD",
                 wanted: Wanted::Nothing,
                 closes: if keep { Closes::No } else { Closes::Yes },
-                may_be_refused: program.acts.contains(&Act::Job),
+                may_be_refused: program.acts.iter().any(|act| act.is_bounded()),
                 interim: (0, usize::from(expects && !old)),
             },
             lossy: false,
@@ -318,6 +321,7 @@ impl Ask {
                 Vec::new()
             }
             Ending::Echo => echo,
+            Ending::Switch => Vec::new(), // has its own plan
             Ending::Close(key, len) => {
                 self.expected.closes = Closes::Yes;
                 part(key, len)
@@ -355,6 +359,31 @@ impl Ask {
         self.expected.closes = Closes::Yes;
         if program.receives().is_some() {
             self.expected.wanted = Wanted::Reply(400, self.shown(b"failed\n".to_vec()));
+        }
+    }
+
+    /// A request to leave HTTP, and what follows in another protocol.
+    fn switch(rng: &mut Rng) -> Ask {
+        let acts = if rng.once_in(2) { vec![Act::EngineJob] } else { Vec::new() };
+        let program = Program { acts, ending: Ending::Switch };
+        let head = format!(
+            "GET {program} HTTP/1.1\r\nHost: sim\r\nConnection: upgrade\r\nUpgrade: sim\r\n\r\n"
+        );
+        let expected = Expected {
+            to_head: false,
+            wanted: Wanted::Reply(101, Vec::new()),
+            closes: Closes::Yes,
+            may_be_refused: false,
+            interim: (0, 0),
+        };
+        Ask {
+            head: head.into_bytes(),
+            body: content::part(0, rng.below(3_000)).to_vec(),
+            waits: false,
+            expected,
+            lossy: false,
+            endless: false,
+            says_last: false,
         }
     }
 
@@ -422,9 +451,10 @@ fn chunks(rng: &mut Rng, content: &[u8]) -> Vec<u8> {
 fn program(rng: &mut Rng) -> Program {
     let mut acts = Vec::new();
     for _ in 0..[0, 0, 1, 1, 2].get(rng.below(5)).copied().unwrap_or(0) {
-        acts.push(match rng.below(3) {
+        acts.push(match rng.below(4) {
             0 => Act::Sleep(rng.below(2_000) as u64),
             1 => Act::Job,
+            2 => Act::SerialJob,
             _ => Act::EngineJob,
         });
     }

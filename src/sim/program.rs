@@ -23,6 +23,8 @@ pub(crate) enum Act {
     Job,
     /// A job that may not.
     EngineJob,
+    /// A job of the serial lane.
+    SerialJob,
     /// Receive into the request's buffer, so many bytes at most.
     Buffer(u64),
     /// Receive into a sink on the loop.
@@ -48,6 +50,8 @@ pub(crate) enum Ending {
     /// Owned, and close.
     Close(usize, usize),
     Stream(Stream),
+    /// The connection leaves HTTP.
+    Switch,
 }
 
 /// A reply from a source.
@@ -69,6 +73,11 @@ impl Program {
 }
 
 impl Act {
+    /// Whether its lane may be full.
+    pub(crate) fn is_bounded(self) -> bool {
+        matches!(self, Act::Job | Act::SerialJob)
+    }
+
     /// The most bytes that it receives, if it does.
     pub(crate) fn limit(self) -> Option<u64> {
         match self {
@@ -86,6 +95,7 @@ impl fmt::Display for Program {
                 Act::Sleep(ms) => write!(f, "/s{ms}")?,
                 Act::Job => f.write_str("/j")?,
                 Act::EngineJob => f.write_str("/e")?,
+                Act::SerialJob => f.write_str("/q")?,
                 Act::Buffer(max) => write!(f, "/b{max}")?,
                 Act::Inline(max) => write!(f, "/i{max}")?,
                 Act::Blocking(max) => write!(f, "/x{max}")?,
@@ -100,6 +110,7 @@ impl fmt::Display for Program {
             Ending::File(key, len) => write!(f, "/file.{key}.{len}"),
             Ending::Pieces(key, len) => write!(f, "/pieces.{key}.{len}"),
             Ending::Echo => f.write_str("/echo"),
+            Ending::Switch => f.write_str("/switch"),
             Ending::Close(key, len) => write!(f, "/close.{key}.{len}"),
             Ending::Stream(Stream { key, len, blocking, known, fails, seed }) => {
                 let flag = |flag: bool| u8::from(flag);
@@ -125,6 +136,7 @@ impl FromStr for Program {
                 (Some(b'f'), Some(blocking)) => Act::Failing(blocking == 1),
                 _ if segment == "j" => Act::Job,
                 _ if segment == "e" => Act::EngineJob,
+                _ if segment == "q" => Act::SerialJob,
                 _ => return Ok(Program { acts, ending: ending(segment)? }),
             };
             acts.push(act);
@@ -139,6 +151,7 @@ fn ending(segment: &str) -> Result<Ending, ()> {
     Ok(match (name, &numbers[..]) {
         ("none", []) => Ending::None,
         ("echo", []) => Ending::Echo,
+        ("switch", []) => Ending::Switch,
         ("own", [key, len]) => Ending::Owned(*key as usize, *len as usize),
         ("static", [key, len]) => Ending::Static(*key as usize, *len as usize),
         ("shared", [key, len]) => Ending::Shared(*key as usize, *len as usize),

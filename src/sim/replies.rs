@@ -125,7 +125,7 @@ impl Replies {
         let status = lines.next().unwrap_or("");
         let code = status.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
         let Some(code) = code else { return Err(format!("a status line {status:?}")) };
-        if code < 200 {
+        if code < 200 && code != 101 {
             self.reply.interim.push(code);
             return Ok(false);
         }
@@ -142,7 +142,7 @@ impl Replies {
                 _ => {}
             }
         }
-        if self.to_head || code == 204 || code == 304 {
+        if self.to_head || matches!(code, 101 | 204 | 304) {
             return Ok(true);
         }
         self.state = match length {

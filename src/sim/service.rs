@@ -5,7 +5,7 @@ use super::program::{Act, Ending, Program, Stream};
 use super::rng::Rng;
 use crate::http::{
     Body, ContentType, End, Exchange, FileSpan, Intake, Job, Lane, Outcome, Part, Pull, Request,
-    Response, Service, Sink, Source, Status, Step, Wake,
+    Response, Service, Sink, Source, Status, Step, Switched, Wake,
 };
 use std::cell::RefCell;
 use std::io;
@@ -20,6 +20,9 @@ pub(crate) struct Ledger {
     /// By serial number: how often it was finished.
     finished: Vec<u8>,
     pub(crate) sent: u64,
+    /// Connections that left HTTP, as their replies say, and as their new owners do.
+    switched: usize,
+    taken_over: Arc<AtomicUsize>,
     pub(crate) wrong: Option<String>,
 }
 
@@ -45,6 +48,10 @@ impl Ledger {
             if *count != wanted {
                 return Err(format!("exchange {serial}: finished {count} times, not {wanted}"));
             }
+        }
+        let taken = self.taken_over.load(Ordering::Relaxed);
+        if taken != self.switched {
+            return Err(format!("{} connections have left HTTP, {taken} owned", self.switched));
         }
         Ok(())
     }
@@ -92,7 +99,10 @@ impl Service for Scripted {
         }
         match outcome.end {
             End::Sent if outcome.bytes == 0 => ledger.complain(format!("{serial} sent 0 bytes")),
-            End::Sent => ledger.sent += 1,
+            End::Sent => {
+                ledger.sent += 1;
+                ledger.switched += usize::from(outcome.status == Status::SWITCHING_PROTOCOLS);
+            }
             _ => {}
         }
         if outcome.ended.instant < outcome.started {
@@ -138,6 +148,7 @@ impl Scripted {
             Act::Sleep(ms) => Step::Sleep(exchange, Duration::from_millis(ms)),
             Act::Job => Step::Offload(exchange, Job::new(job)),
             Act::EngineJob => Step::Offload(exchange, Job::new(job).lane(Lane::Engine)),
+            Act::SerialJob => Step::Offload(exchange, Job::new(job).lane(Lane::Serial)),
             Act::Buffer(max) => Step::Receive(exchange, Intake::Buffer { max }),
             Act::Inline(max) => {
                 let sink = self.sink(false);
@@ -163,6 +174,7 @@ impl Scripted {
         let response = Response::new(Status::OK);
         exchange.response = match program.ending {
             Ending::None => Response::new(Status::NO_CONTENT),
+            Ending::Switch => self.switch(is_observed(exchange.bookmark.route.unwrap_or(0))),
             Ending::Owned(key, len) => {
                 response.content(bytes, Body::Owned(content::part(key, len).to_vec()))
             }
@@ -231,6 +243,18 @@ impl Scripted {
             at += len;
         }
         parts
+    }
+
+    /// Those that are not observed are not counted.
+    fn switch(&self, counts: bool) -> Response {
+        let taken = Arc::clone(&self.ledger.borrow().taken_over);
+        let takeover = move |switched: Switched| {
+            // What was read too much is the beginning of what the client sent.
+            assert!(content::part(0, 3_000).starts_with(&switched.unread), "wrong bytes left");
+            taken.fetch_add(usize::from(counts), Ordering::Relaxed);
+        };
+        let body = Body::Switch(Box::new(takeover));
+        Response::new(Status::SWITCHING_PROTOCOLS).header("Upgrade", "sim").body(body)
     }
 
     fn sink(&self, fails: bool) -> Box<dyn Sink> {

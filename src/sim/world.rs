@@ -29,9 +29,9 @@ pub struct ScriptedWorld {
     events: BTreeMap<(Duration, u64), Happening>,
     count: u64,
     pub(crate) clients: Vec<Client>,
-    /// Clients in the listener's queue.
-    backlog: VecDeque<usize>,
-    listener: Listener,
+    listeners: Vec<Listener>,
+    /// Until when the serial lane is busy.
+    serial: Duration,
     bell: Arc<AtomicBool>,
     inbox: Arc<Inbox>,
     wakes: Wakes,
@@ -66,6 +66,8 @@ pub(crate) struct Temper {
 struct Listener {
     open: bool,
     edge: bool,
+    /// Clients in its queue.
+    backlog: VecDeque<usize>,
 }
 
 /// Something that will happen.
@@ -79,13 +81,17 @@ enum Happening {
     Command(crate::reactor::Command),
 }
 
+/// Addresses that the server listens on.
+const LISTENERS_MAX: usize = 3;
 /// Turns of the loop in a row that do nothing.
 const FRUITLESS_MAX: u32 = 200;
 /// Nothing takes as long as this.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
 
 impl ScriptedWorld {
-    pub(crate) fn new(temper: Temper, wakes: Wakes, rng: Rng) -> ScriptedWorld {
+    pub(crate) fn new(temper: Temper, wakes: Wakes, mut rng: Rng) -> ScriptedWorld {
+        let open = |_| Listener { open: true, edge: false, backlog: VecDeque::new() };
+        let listeners = (0..rng.between(1, LISTENERS_MAX)).map(open).collect();
         let bell = Arc::new(AtomicBool::new(false));
         let rung = Arc::clone(&bell);
         let inbox = Arc::new(Inbox::new(move || rung.store(true, Ordering::Relaxed)));
@@ -95,8 +101,8 @@ impl ScriptedWorld {
             events: BTreeMap::new(),
             count: 0,
             clients: Vec::new(),
-            backlog: VecDeque::new(),
-            listener: Listener { open: true, edge: false },
+            listeners,
+            serial: Duration::ZERO,
             bell,
             inbox,
             wakes,
@@ -190,11 +196,13 @@ impl ScriptedWorld {
 
     fn connect(&mut self, client: usize) {
         self.clients[client].connect(); // ok: never removed
-        if self.listener.open {
-            self.backlog.push_back(client);
-            self.listener.edge = true;
-        } else {
-            self.clients[client].link.borrow_mut().refuse();
+        let count = self.listeners.len();
+        match self.listeners.get_mut(client % count) {
+            Some(listener) if listener.open => {
+                listener.backlog.push_back(client);
+                listener.edge = true;
+            }
+            _ => self.clients[client].link.borrow_mut().refuse(), // ok: as above
         }
         self.plan(Duration::ZERO, Happening::Act(client));
     }
@@ -249,8 +257,11 @@ impl ScriptedWorld {
                 ready.push(Ready { source: Source::Slot(slot), bits });
             }
         }
-        if std::mem::take(&mut self.listener.edge) {
-            ready.push(Ready { source: Source::Listener(0), bits: Bits::READABLE });
+        for (number, listener) in self.listeners.iter_mut().enumerate() {
+            if std::mem::take(&mut listener.edge) {
+                let source = Source::Listener(number as u32);
+                ready.push(Ready { source, bits: Bits::READABLE });
+            }
         }
         if self.bell.swap(false, Ordering::Relaxed) {
             ready.push(Ready { source: Source::Inbox, bits: Bits::READABLE });
@@ -328,11 +339,14 @@ impl World for ScriptedWorld {
     }
 
     fn listeners(&self) -> usize {
-        1
+        self.listeners.len()
     }
 
-    fn accept(&mut self, _listener: usize) -> io::Result<(ScriptedSocket, Peer)> {
-        if !self.listener.open || self.backlog.is_empty() {
+    fn accept(&mut self, listener: usize) -> io::Result<(ScriptedSocket, Peer)> {
+        let Some(listener) = self.listeners.get_mut(listener) else {
+            return Err(io::ErrorKind::WouldBlock.into());
+        };
+        if listener.backlog.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         match self.rng.below(40) {
@@ -341,7 +355,7 @@ impl World for ScriptedWorld {
             2 if self.temper.rude => return Err(io::Error::from_raw_os_error(TOO_MANY_FILES)),
             _ => {}
         }
-        let Some(client) = self.backlog.pop_front() else {
+        let Some(client) = listener.backlog.pop_front() else {
             return Err(io::ErrorKind::WouldBlock.into());
         };
         self.deeds += 1;
@@ -350,14 +364,18 @@ impl World for ScriptedWorld {
         Ok((ScriptedSocket(link), Peer::Tcp(peer)))
     }
 
-    fn close_listener(&mut self, _listener: usize) {
-        self.listener.open = false;
-        for client in std::mem::take(&mut self.backlog) {
+    fn close_listener(&mut self, listener: usize) {
+        let Some(listener) = self.listeners.get_mut(listener) else { return };
+        listener.open = false;
+        for client in std::mem::take(&mut listener.backlog) {
             self.clients[client].link.borrow_mut().refuse(); // ok: never removed
         }
     }
 
     fn register(&mut self, socket: &mut ScriptedSocket, slot: u32) -> io::Result<()> {
+        if self.temper.rude && self.rng.once_in(40) {
+            return Err(io::Error::from_raw_os_error(NO_SPACE)); // `max_user_watches`
+        }
         socket.0.borrow_mut().watch(slot);
         Ok(())
     }
@@ -371,16 +389,24 @@ impl World for ScriptedWorld {
     }
 
     fn submit(&mut self, errand: Errand) -> Result<(), Errand> {
-        if errand.lane() == Lane::Application && self.rng.once_in(self.temper.refuses) {
+        if errand.lane() != Lane::Engine && self.rng.once_in(self.temper.refuses) {
             self.refusals += 1;
             return Err(errand);
         }
         let slow = self.rng.once_in(12);
         let after = self.soon(if slow { 5_000_000 } else { 20_000 });
-        self.plan(after, Happening::Done(errand));
+        if errand.lane() == Lane::Serial {
+            // One at a time, in order.
+            self.serial = self.serial.max(self.at) + after;
+            self.plan(self.serial - self.at, Happening::Done(errand));
+        } else {
+            self.plan(after, Happening::Done(errand));
+        }
         Ok(())
     }
 }
 
 /// `EMFILE`.
 const TOO_MANY_FILES: i32 = 24;
+/// `ENOSPC`.
+const NO_SPACE: i32 = 28;
