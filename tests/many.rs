@@ -21,6 +21,10 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
+/// A folder to serve, and a file in it.
+#[cfg(feature = "files")]
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+
 /// The other processes, when this is one.
 #[test]
 fn child() {
@@ -44,7 +48,14 @@ fn serve(descriptors: Option<u64>) {
     }
     let (seen, gate) = (Arc::default(), Gate::default());
     let server = Server::bind("127.0.0.1:0").expect("a port");
-    let server = server.spawn(move || support::app::app(&seen, &gate)).expect("a server");
+    let server = server.spawn(move || {
+        #[cfg_attr(not(feature = "files"), expect(unused_mut))]
+        let mut app = support::app::app(&seen, &gate);
+        #[cfg(feature = "files")]
+        app.get("/files/{*path}", onepoll::files::Files::new(FOLDER).expect("a folder").handler());
+        app
+    });
+    let server = server.expect("a server");
     child::tell(&server.local_addr().to_string());
     let mut hogged = Vec::new();
     while let Some(line) = child::told() {
@@ -55,6 +66,14 @@ fn serve(descriptors: Option<u64>) {
                 hogged.truncate(hogged.len() - left);
             }
             _ if line == "release" => hogged.clear(),
+            _ if line == "no threads" => {
+                // Less than a thread's stack is left to be mapped.
+                let statm = std::fs::read_to_string("/proc/self/statm").expect("a statm");
+                let pages = statm.split(' ').next().and_then(|n| n.parse::<u64>().ok());
+                let most = pages.expect("a count of pages") * 4096 + (1 << 20);
+                let limit = Rlimit { current: Some(most), maximum: None };
+                setrlimit(Resource::As, limit).expect("a lower limit");
+            }
             _ => {}
         }
         let stats = server.handle().stats();
@@ -275,6 +294,42 @@ fn out_of_descriptors_the_server_neither_spins_nor_forgets_anybody() {
     Client::connect(to).send(HELLO).reply().expect(200);
     drop((early, waiting));
     until("nobody", || state(&mut server, "stats").open == 0);
+}
+
+/// What `connections_max` leaves is not much, and all of it may be in use.
+#[test]
+#[cfg(feature = "files")]
+fn out_of_descriptors_a_file_is_refused_and_not_cut() {
+    let mut server = Process::spawn("child", "serve-short", "256");
+    let mut client = Client::connect(server.address());
+    client.send(get("/files/lib.rs")).reply().expect(200);
+    state(&mut server, "hog 0");
+    for _ in 0..3 {
+        let reply = client.send(get("/files/lib.rs")).reply().expect(503);
+        assert!(reply.get("retry-after").is_some(), "{reply:?}");
+    }
+    state(&mut server, "release");
+    client.send(get("/files/lib.rs")).reply().expect(200);
+}
+
+#[test]
+fn without_a_thread_to_help_requests_are_refused_and_not_cut() {
+    let mut server = Process::spawn("child", "serve", "");
+    let to = server.address();
+    state(&mut server, "no threads");
+    for (method, path) in [("GET", "/job/1"), ("POST", "/blocking")] {
+        for content in ["", "some content"] {
+            let len = content.len();
+            let mut client = Client::connect(to);
+            client.send(format!(
+                "{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n{content}"
+            ));
+            let reply = client.last_reply().expect(503);
+            assert!(reply.get("retry-after").is_some(), "{reply:?}");
+        }
+    }
+    // What needs none goes on.
+    Client::connect(to).send(HELLO).reply().expect(200);
 }
 
 #[test]

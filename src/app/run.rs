@@ -310,6 +310,11 @@ impl App {
                 },
             ),
         };
+        // Full queues and missing descriptors pass.
+        let response = &mut exchange.response;
+        if status == Status::SERVICE_UNAVAILABLE && response.get("retry-after").is_none() {
+            response.add_header("Retry-After", RETRY_AFTER).ok();
+        }
     }
 
     /// Which entry answers, if any.
@@ -398,6 +403,9 @@ fn is_untouched(response: &Response) -> bool {
 fn name(exchange: &Exchange, route: Option<&str>) -> String {
     format!("{} {}", exchange.request.method(), route.unwrap_or("(no route)"))
 }
+
+/// Seconds after which a client may try again.
+const RETRY_AFTER: &str = "2";
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
 use crate::http::{Exchange, Intake, Job, Pull, Refusal, Service, Sink, Source, Status, Step};
-use crate::proto::Read;
+use crate::proto::{Fault, Read};
 use std::io;
 use std::sync::Arc;
 
@@ -146,12 +146,19 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
     }
 
-    /// A helper can't be had and there is no other way: the connection ends.
+    /// A helper can't be had. As long as no head has gone out, the answer is a 503,
+    /// and the service's while it can still give one.
     fn unserved(&mut self, work: Work) {
-        if let Work::Job(exchange, _) | Work::Finish(_, exchange) = work {
-            self.lost(exchange);
+        log::warn!("{}: 503: there is no helper for it", self.connection.peer);
+        match work {
+            Work::Write(..) => self.intake_failed(Status::SERVICE_UNAVAILABLE),
+            Work::Finish(_, exchange) => self.fail(exchange, Status::SERVICE_UNAVAILABLE),
+            Work::Job(exchange, _) => {
+                self.lost(exchange);
+                self.refuse(&Fault::new(Status::SERVICE_UNAVAILABLE, "there is no helper"));
+            }
+            Work::Pull(..) | Work::Warm(_) => self.die(),
         }
-        self.die();
     }
 
     /// Sends a helper on an errand.
@@ -183,7 +190,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             return;
         };
         if let Err(work) = self.errand(work) {
-            self.unserved(work); // only when the pool is gone
+            self.unserved(work);
         }
     }
 }

@@ -393,6 +393,9 @@ impl World for ScriptedWorld {
             self.refusals += 1;
             return Err(errand);
         }
+        if self.temper.rude && self.rng.once_in(60) {
+            return Err(errand); // no thread can be had
+        }
         let slow = self.rng.once_in(12);
         let after = self.soon(if slow { 5_000_000 } else { 20_000 });
         if errand.lane() == Lane::Serial {
