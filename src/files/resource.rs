@@ -137,3 +137,20 @@ impl Stamp {
         UNIX_EPOCH.checked_add(seconds + TICK).is_none_or(|end| end > now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_just_changed_can_change_again_unseen() {
+        let metadata = std::fs::metadata(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        let mut stamp = Stamp::of(&metadata.unwrap());
+        stamp.changed = (1_000_000, 0);
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        for (now, racy) in [(999_999, true), (1_000_000, true), (1_000_001, true)] {
+            assert_eq!(stamp.is_racy(at(now)), racy, "{now}");
+        }
+        assert!(!stamp.is_racy(at(1_000_002)));
+    }
+}

@@ -35,7 +35,7 @@ pub(super) struct Site {
     pub(super) jail: Arc<Jail>,
     pub(super) options: Options,
     /// Whether the loop may look at the file system.
-    is_local: bool,
+    pub(super) is_local: bool,
     /// For what the loop's cache should know.
     pub(super) outbox: Outbox,
 }

@@ -11,7 +11,7 @@
 //! ```
 
 use super::cache::Cache;
-use super::resource::Resource;
+use super::resource::{Content, Resource, Stamp};
 use super::serve::{Known, Shelf, Site, Stop, Visit, Wait, respond, wanted};
 use super::variant;
 use crate::app::{Reply, offload_now};
@@ -109,7 +109,7 @@ impl Desk {
         }
         let cache = self.cache.borrow();
         let resource = cache.fresh(path, request.now().instant)?;
-        if variant::lacks(request, resource) {
+        if variant::lacks(request, resource) || !is_still_that(site, resource) {
             return None;
         }
         Some(respond(site, request, resource))
@@ -118,7 +118,7 @@ impl Desk {
     /// A try on the loop, where it can't wait; else on a helper.
     #[inline(never)]
     fn warm(&self, site: &Arc<Site>, request: &Request) -> Reply {
-        let shelf = Here { cache: &self.cache, now: request.now().instant };
+        let shelf = Here { site, cache: &self.cache, now: request.now().instant };
         match (Visit { site, request, wait: Wait::Never, shelf: &shelf }).answer() {
             Ok(response) => response.into(),
             Err(Stop::Status(status)) => refuse(status),
@@ -162,8 +162,23 @@ impl Desk {
     }
 }
 
+/// Whether an open file is what it was when it was opened. What is in memory
+/// stays as it is; an open file can be rewritten in place, and then what was said
+/// of it, its tag above all, would be of other bytes. So it is asked each time,
+/// which is little beside sending it.
+#[inline]
+fn is_still_that(site: &Site, resource: &Resource) -> bool {
+    match &resource.identity.content {
+        Content::File(file) if site.is_local => {
+            file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == resource.stamp)
+        }
+        _ => true,
+    }
+}
+
 /// The cache as a shelf: on the loop.
 struct Here<'a> {
+    site: &'a Site,
     cache: &'a RefCell<Cache>,
     now: Instant,
 }
@@ -172,9 +187,11 @@ impl Shelf for Here<'_> {
     fn get(&self, key: &str) -> Known {
         let cache = self.cache.borrow();
         match (cache.fresh(key, self.now), cache.stale(key)) {
-            (Some(resource), _) => Known::Fresh(Arc::clone(resource)),
-            (None, Some(resource)) => Known::Stale(Arc::clone(resource)),
-            (None, None) => Known::Nothing,
+            (Some(resource), _) if is_still_that(self.site, resource) => {
+                Known::Fresh(Arc::clone(resource))
+            }
+            (_, Some(resource)) => Known::Stale(Arc::clone(resource)),
+            (_, None) => Known::Nothing,
         }
     }
 

@@ -78,6 +78,26 @@ fn what_is_rewritten_at_once_is_seen() {
     }
 }
 
+/// An open file that is rewritten has another tag at once, so that nobody puts
+/// together a file of two versions.
+#[test]
+fn a_range_is_never_of_another_version_than_its_tag() {
+    let tree = Tree::empty();
+    let server = serve(tree.files().fresh(Duration::from_secs(3600)));
+    let mut client = Client::connect(server.local_addr());
+    let mut tag = "\"none\"".to_owned();
+    for n in 0..100 {
+        fs::write(tree.site().join("f"), version(n, 400_000)).unwrap();
+        let lines = format!("Host: x\r\nRange: bytes=399992-\r\nIf-Range: {tag}\r\n");
+        client.send(format!("GET /f HTTP/1.1\r\n{lines}\r\n"));
+        let reply = client.reply().expect(200);
+        assert_eq!(version_of(&reply.body), n);
+        let new = reply.get("etag").unwrap().to_owned();
+        assert_ne!(new, tag);
+        tag = new;
+    }
+}
+
 #[test]
 fn what_appears_and_vanishes_is_seen_within_the_freshness() {
     let tree = Tree::empty();
