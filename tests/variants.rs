@@ -1,10 +1,12 @@
 //! The forms of a file: siblings that were compressed before, and gzip.
 #![cfg(all(feature = "files", feature = "gzip"))]
 
-use onepoll::App;
+mod support;
+
 use onepoll::app::{TestClient, TestResponse};
 use onepoll::files::Files;
 use onepoll::http::Method;
+use onepoll::{App, Server};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
@@ -306,4 +308,37 @@ fn by_default_a_file_is_sent_as_it_is() {
     let mut client = client(&Files::new(&folder.0).unwrap());
     let reply = get(&mut client, "/a.txt", "br, gzip");
     assert_eq!((reply.body, reply.headers.get("vary")), (text(1_000), None));
+}
+
+#[test]
+fn many_at_once_all_get_the_same_text() {
+    let folder = Folder::new("many");
+    let content = text(5_000_000);
+    folder.put("a.txt", &content, 100);
+    let files = folder.files().fresh(Duration::from_secs(1));
+    let server = Server::bind("127.0.0.1:0").unwrap().spawn(move || {
+        let mut app = App::new();
+        files.mount(&mut app, "/");
+        app
+    });
+    let server = server.unwrap();
+    let to = server.local_addr();
+    let ask = || {
+        let mut client = support::Client::connect(to);
+        client.send("GET /a.txt HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n");
+        let reply = client.reply().expect(200);
+        match reply.get("content-encoding") {
+            Some("gzip") => assert!(unzip(&reply.body) == content),
+            // While somebody makes the other form.
+            none => assert!(none.is_none() && reply.body == content),
+        }
+        reply.get("content-encoding") == Some("gzip")
+    };
+    let made = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
+        let made = clients.into_iter().map(|client| client.join().expect("it is right"));
+        made.filter(|zip| *zip).count()
+    });
+    assert!(made >= 1, "one makes it");
+    assert!(ask(), "then it is there");
 }
