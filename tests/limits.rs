@@ -2,10 +2,11 @@
 
 mod support;
 
-use onepoll::middleware::RateLimit;
-use onepoll::{App, Request, Server};
+use onepoll::middleware::{InFlight, RateLimit, TimeLimit};
+use onepoll::stats::Close;
+use onepoll::{App, Config, Request, Server, after, offload};
 use std::time::Duration;
-use support::Client;
+use support::{Client, Gate, PATIENCE, until};
 
 #[test]
 fn a_rate_limit_turns_down_and_the_connection_goes_on() {
@@ -43,4 +44,80 @@ fn a_rate_limit_turns_down_and_the_connection_goes_on() {
     assert!((1..=3600).contains(&wait), "{wait}");
     assert_eq!(ask(&mut second, "/api").status, 429);
     assert_eq!(ask(&mut first, "/free").status, 200);
+}
+
+#[test]
+fn so_many_at_once_and_no_more() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = Server::bind("127.0.0.1:0").expect("a free port").spawn(move || {
+        let mut app = App::new();
+        // The outer one must not lose count by what the inner one turns down.
+        app.wrap(InFlight::new(3));
+        app.scope("/slow", |slow| {
+            slow.wrap(InFlight::new(2).retry_after(Duration::from_millis(1500)));
+            let held = held.clone();
+            slow.get("/", offload(move |_: &mut Request| held.wait()));
+        });
+        app.get("/", |_: &mut Request| "quick");
+        app
+    });
+    let server = server.expect("a server that starts");
+    let ask = |client: &mut Client, path: &str| {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    };
+    let mut slow = [(); 2].map(|()| Client::connect(server.local_addr()));
+    slow.iter_mut().for_each(|client| ask(client, "/slow"));
+    gate.expect_entered(2);
+    let mut other = Client::connect(server.local_addr());
+    for _ in 0..5 {
+        ask(&mut other, "/slow");
+        let refused = other.reply().expect(503);
+        assert_eq!(refused.get("retry-after"), Some("2"));
+        ask(&mut other, "/");
+        other.reply().expect(200);
+    }
+    // One that vanishes gives its place back, once its job has come home.
+    let [gone, mut stays] = slow;
+    gone.reset();
+    gate.open();
+    stays.reply().expect(204);
+    until("both places are free", || {
+        ask(&mut other, "/slow");
+        other.reply().status == 204
+    });
+    for _ in 0..5 {
+        ask(&mut stays, "/slow");
+        stays.reply().expect(204);
+    }
+}
+
+#[test]
+fn a_part_of_the_app_has_its_own_time() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = Server::bind("127.0.0.1:0").expect("a free port");
+    let config = Config { work_timeout: Some(PATIENCE * 100), ..Config::default() };
+    let server = server.config(config).spawn(move || {
+        let mut app = App::new();
+        app.scope("/short", |short| {
+            short.wrap(TimeLimit::new(Duration::from_millis(20)));
+            let held = held.clone();
+            short.get("/job", offload(move |_: &mut Request| held.wait()));
+            short.get("/sleep", |_: &mut Request| after(PATIENCE * 50, || "late"));
+        });
+        app.get("/sleep", |_: &mut Request| after(Duration::from_millis(50), || "in time"));
+        app
+    });
+    let server = server.expect("a server that starts");
+    for path in ["/short/job", "/short/sleep"] {
+        let mut client = Client::connect(server.local_addr());
+        // The connection has had another request before: its limit is not this one's.
+        client.send("GET /sleep HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.reply().expect(200).text(), "in time");
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(client.last_reply().status, 503, "{path}");
+    }
+    assert_eq!(server.handle().stats().closes.of(Close::Work), 2);
+    gate.open();
 }

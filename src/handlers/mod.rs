@@ -1,9 +1,10 @@
-//! Handlers that most services need: health, metrics, live events.
+//! Handlers that most services need: health, metrics, live events, error pages.
 //!
 //! ```text
 //!   Health  --mount--> /livez  /readyz  /healthz      what a balancer asks
 //!   Metrics --mount--> /metrics, and a middleware     what Prometheus asks
 //!   Channel --events-> text/event-stream              what a browser listens to
+//!   pages   --errors-> HTML, JSON or text             what anybody gets instead
 //! ```
 //!
 //! The first two stand apart from the app's middleware
@@ -14,7 +15,9 @@
 mod events;
 mod health;
 mod metrics;
+mod pages;
 
 pub use events::{Channel, Event, events};
 pub use health::Health;
 pub use metrics::Metrics;
+pub use pages::{pages, problem};

@@ -6,6 +6,7 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A request (RFC 9110 section 3.4): method, target, field lines, content.
 ///
@@ -53,6 +54,9 @@ pub(crate) struct Origin {
     pub(crate) home: Option<Arc<dyn Home>>,
     pub(crate) stats: Option<Arc<Stats>>,
 }
+
+/// In the bag, since few requests have one.
+struct WorkLimit(Duration);
 
 /// A recycled body buffer larger than this is given back to the allocator.
 const BODY_KEPT: usize = 16 * 1024;
@@ -211,6 +215,17 @@ impl Request {
     /// The counters of the loop that brought it; `None` for a request made by hand.
     pub fn stats(&self) -> Option<&Stats> {
         self.origin.stats.as_deref()
+    }
+
+    /// The longest that this request's jobs and sleeps may take, instead of
+    /// [`Config::work_timeout`](crate::Config::work_timeout); then 503.
+    pub fn limit_work(&mut self, time: Duration) {
+        self.extend(WorkLimit(time));
+    }
+
+    /// What [`limit_work`](Request::limit_work) said.
+    pub(crate) fn work_limit(&self) -> Option<Duration> {
+        self.extension::<WorkLimit>().map(|limit| limit.0)
     }
 
     /// A value that middleware left for the handler.

@@ -27,6 +27,7 @@ use crate::stats::Close;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// A client's connection, as it lies in its slot.
 #[derive(Debug)]
@@ -78,6 +79,8 @@ pub(crate) struct Active {
     pub(crate) whole: bool,
     /// Bytes of the exchange that a helper has.
     pub(crate) away: usize,
+    /// How long the request that is away or asleep may be so, if it says so itself.
+    pub(crate) work_limit: Option<Duration>,
     /// Who gets the socket once the output is flushed.
     pub(crate) takeover: Option<Takeover>,
     /// Bytes for which the buffer account is charged.
@@ -240,6 +243,7 @@ impl Active {
             last: false,
             whole: false,
             away: 0,
+            work_limit: None,
             takeover: None,
             lent: 0,
         }

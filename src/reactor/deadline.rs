@@ -99,8 +99,11 @@ impl<K> Connection<K> {
             Phase::Receive(_) | Phase::Discard(_) => {
                 write.unwrap_or(Deadline::At(active.pace.since + config.body_timeout, Why::Body))
             }
-            Phase::Away(_) => work(Deadline::None(NoDeadline::Helper)),
-            Phase::Sleep(_, until) => match config.work_timeout {
+            Phase::Away(_) => match active.work_limit {
+                Some(time) => Deadline::At(active.work_since() + time, Why::Work),
+                None => work(Deadline::None(NoDeadline::Helper)),
+            },
+            Phase::Sleep(_, until) => match active.work_limit.or(config.work_timeout) {
                 Some(time) if active.work_since() + time < *until => {
                     Deadline::At(active.work_since() + time, Why::Work)
                 }

@@ -65,6 +65,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     // no sleep is shorter than was asked for.
                     let now = self.shared.epoch.tick(self.world.now());
                     let until = now + time;
+                    self.active.work_limit = exchange.request.work_limit();
                     self.active.phase = Phase::Sleep(exchange, until);
                     return;
                 }
@@ -128,6 +129,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     fn offload(&mut self, exchange: Box<Exchange>, job: Job) -> Option<Box<Exchange>> {
         let gone = Arc::clone(&exchange.gone);
         self.active.away = exchange.request.footprint();
+        self.active.work_limit = exchange.request.work_limit();
         match self.errand(Work::Job(exchange, job)) {
             Ok(()) => {
                 self.active.phase = Phase::Away(gone);
@@ -184,6 +186,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             let Some(sink) = sink.take() else { return };
             let Some(exchange) = receiving.exchange.take() else { return };
             self.active.away = exchange.request.footprint();
+            self.active.work_limit = exchange.request.work_limit();
             self.active.phase = Phase::Away(Arc::clone(&exchange.gone));
             Work::Finish(sink, exchange)
         } else {
