@@ -43,11 +43,9 @@ pub use headers::{Headers, InvalidField};
 pub use method::{Method, Version};
 pub use params::{BadParam, Params};
 pub use request::Request;
-pub use response::{ContentType, Response};
+pub use response::{ContentType, Response, Template};
 pub use service::{End, Intake, Job, Lane, Outcome, Service, Step};
 pub use status::Status;
 
 pub(crate) use headers::Field;
 pub(crate) use request::Span;
-#[cfg(feature = "files")]
-pub(crate) use response::Template;

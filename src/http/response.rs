@@ -38,9 +38,16 @@ enum Fields {
 }
 
 /// Status, media type and field lines, ready to be used again and again. A
-/// response made of it costs a count of references.
+/// response made of it costs a count of references, until it is changed.
+///
+/// ```
+/// use onepoll::http::{Response, Status};
+/// let template = Response::new(Status::OK).header("Cache-Control", "no-store").into_template();
+/// let response = Response::of(&template).text("Hello");
+/// assert_eq!(response.get("cache-control"), Some(&b"no-store"[..]));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Template(Arc<Shared>);
+pub struct Template(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -105,16 +112,18 @@ impl Response {
         }
     }
 
-    /// With these fields, and no content yet.
+    /// With the template's status and fields, and no content yet.
     #[inline]
-    pub(crate) fn of(template: &Template) -> Response {
+    pub fn of(template: &Template) -> Response {
         let mut response = Response::new(template.0.status);
         response.fields = Fields::Shared(template.clone());
         response
     }
 
-    /// Makes status and fields those of many responses; the content is dropped.
-    pub(crate) fn into_template(mut self) -> Template {
+    /// Makes status and fields those of many responses, to be had by
+    /// [`of`](Response::of); the content is dropped.
+    #[must_use]
+    pub fn into_template(mut self) -> Template {
         let headers = std::mem::take(self.own());
         let Response { status, content_type, .. } = self;
         let engine = ["server", "date", "upgrade"];

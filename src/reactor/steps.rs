@@ -153,13 +153,16 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     fn unserved(&mut self, work: Work) {
         log::warn!("{}: 503: there is no helper for it", self.connection.peer);
         match work {
-            Work::Write(..) => self.intake_failed(Status::SERVICE_UNAVAILABLE),
+            Work::Write(..) => {
+                self.intake_failed(Refusal::new(Status::SERVICE_UNAVAILABLE, ""));
+            }
             Work::Finish(_, exchange) => self.fail(exchange, Status::SERVICE_UNAVAILABLE),
             Work::Job(exchange, _) => {
                 self.lost(exchange);
                 self.refuse(&Fault::new(Status::SERVICE_UNAVAILABLE, "there is no helper"));
             }
             Work::Pull(..) | Work::Warm(_) => self.die(),
+            Work::Discard(sink) => drop(sink), // nobody else is there to do it
         }
     }
 
