@@ -33,7 +33,9 @@ pub enum Body {
     /// keep them few; of the files, each must stay open until its turn.
     Pieces(Vec<Part>),
     /// A stream that is pulled on the loop: [`Source::pull`] must not block.
-    /// With the length in bytes, if it is known.
+    /// With the length in bytes, if it is known. Without, a client that half-closes
+    /// counts as gone whenever the source waits: it may be, and such a stream
+    /// need never end. With a length it gets all of it.
     Inline(Box<dyn Source>, Option<u64>),
     /// A stream that is pulled on a helper thread, and may block there.
     Blocking(Box<dyn Source>, Option<u64>),
