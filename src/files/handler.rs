@@ -181,8 +181,8 @@ impl Files {
         self
     }
 
-    /// Open files that the cache may hold, each a descriptor. Default 256; 0:
-    /// none.
+    /// Open files that the cache may hold, each a descriptor, and an eighth of
+    /// those that the process may have at most. Default 256; 0: none.
     #[must_use]
     pub fn cache_files(mut self, count: usize) -> Files {
         self.options.cache_files = count;

@@ -1,19 +1,22 @@
 //! Files of a folder as resources: `GET`, `HEAD`, ranges and conditions.
 //!
 //! ```text
-//!   loop:    check: method, spelling of the path    --> 403, 404, 405
-//!              |
-//!   helper:  open + stat in the jail --> 403, 404
-//!              |
-//!            a folder? its index file, or 308 to `name/`
-//!              |
-//!            plan: conditions (412, 304), range (206, 416), else 200
-//!              |
-//!            up to 32 KiB: read here; more: a span of the file that the engine sends
+//!  a request --> temperature: hot?  the cache has it, fresh -----------------.
+//!                   | no                                                     |
+//!                serve (on the loop, by calls that fail rather than wait):   |
+//!                check, open in the jail, read, forms  --> 308, 403, 404     |
+//!                   | it would have to wait                                  |
+//!                serve (the same, on a helper) -- what it read --> cache     |
+//!                   |                                                        |
+//!                resource: the file as it was <------------------------------'
+//!                   |
+//!                variant: which form?  plan: 412, 304, 206, 416, 200
+//!                   |
+//!                a reply: 32 KiB from memory, more by `sendfile`
 //! ```
 //!
-//! The loop never waits for the disk: whatever touches it runs on a helper, in
-//! the engine's own lane, which is never refused.
+//! The loop never waits for the disk: what would is done by a helper, in the
+//! engine's own lane, which is never refused.
 
 mod cache;
 mod fields;

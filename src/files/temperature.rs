@@ -74,7 +74,8 @@ impl Outbox {
 /// The handler for `GET`; the inbox is the other end of the site's outbox.
 pub(super) fn handler(site: Arc<Site>, inbox: Inbox) -> impl Fn(&mut Request) -> Reply + 'static {
     let options = &site.options;
-    let cache = Cache::new(options.cache_bytes, options.cache_files, options.fresh);
+    let files = options.cache_files.min(descriptors() / FILES_PART);
+    let cache = Cache::new(options.cache_bytes, files, options.fresh);
     let desk = Desk { cache: RefCell::new(cache), inbox };
     move |request: &mut Request| {
         if desk.inbox.bell.load(Ordering::Acquire) {
@@ -85,6 +86,17 @@ pub(super) fn handler(site: Arc<Site>, inbox: Inbox) -> impl Fn(&mut Request) ->
             None => desk.warm(&site, request),
         }
     }
+}
+
+/// Of the descriptors that the process may have, the cache takes one in so many
+/// at most: the rest is for clients.
+const FILES_PART: usize = 8;
+
+fn descriptors() -> usize {
+    use rustix::process::{Resource, getrlimit};
+    // A server raises its limit to this one when it starts.
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    maximum.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
 }
 
 /// What the loop has.

@@ -3,7 +3,6 @@
 use super::Desk;
 use crate::app::{Reject, Reply, receive};
 use crate::disk::Placed;
-use crate::files::serve::wanted;
 use crate::http::{Intake, Refusal, Request, Sink, Status};
 use rustix::io::Errno;
 use std::io;
@@ -53,16 +52,9 @@ pub(super) fn take<S: Store>(
 ) -> Reply {
     let sink = Box::new(Patient::Takes(store));
     let intake = Intake::Blocking { sink, max: desk.uploads.max };
-    let outbox = desk.site.outbox.clone();
     receive(intake, move |request: &mut Request| {
         match request.remove_extension::<Result<Vec<Saved>, Refusal>>() {
-            Some(Ok(saved)) => {
-                // Who asks for a file after it was sent gets that one.
-                let path = wanted(request);
-                let folder = path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or("");
-                saved.iter().for_each(|file| outbox.changed(&format!("{folder}{}", file.name)));
-                answer(request, saved)
-            }
+            Some(Ok(saved)) => answer(request, saved),
             Some(Err(refusal)) => Reject::from(refusal).into(),
             // Not after `finish`.
             None => Status::INTERNAL_SERVER_ERROR.into(),
