@@ -85,6 +85,25 @@ fn silence_is_broken_and_the_end_is_in_order() {
 }
 
 #[test]
+fn a_drain_ends_streams_in_order() {
+    let channel = Channel::new();
+    let server = serve(&channel);
+    let mut clients = [(); 3].map(|()| listen(server.local_addr(), ""));
+    let mut late = Client::connect(server.local_addr());
+    late.send("GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n").reply().expect(200);
+    server.handle().drain(PATIENCE);
+    until("it has begun", || server.handle().stats().draining.value() == 1);
+    // Who comes when it has begun gets a stream that is over.
+    late.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(late.last_reply().body, b"");
+    for client in &mut clients {
+        let (rest, ending) = client.rest();
+        assert_eq!((rest.as_slice(), ending), (&b"0\r\n\r\n"[..], Ending::Eof));
+    }
+    assert_eq!(channel.listeners(), 0);
+}
+
+#[test]
 fn there_is_a_limit() {
     let channel = Channel::new().streams_max(1);
     let server = serve(&channel);

@@ -23,7 +23,6 @@ pub use event::Event;
 
 use crate::app::Reject;
 use crate::http::{Body, ContentType, Pull, Request, Response, Source, Status, Wake};
-use crate::stats::Stats;
 use hub::{Hub, Taken};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -160,7 +159,7 @@ impl Channel {
         };
         let stream = Stream {
             shared: Arc::clone(self.shared()),
-            stats: request.origin.stats.clone(),
+            leaving: request.stats().is_some_and(|stats| stats.draining.value() > 0),
             number,
             wants,
             silent_since: Instant::now(),
@@ -255,8 +254,8 @@ fn wake(mut hub: MutexGuard<'_, Hub>) {
 /// What one client listens to.
 struct Stream {
     shared: Arc<Shared>,
-    /// To see that the server leaves.
-    stats: Option<Arc<Stats>>,
+    /// Whether the server drains.
+    leaving: bool,
     /// Its place in the hub.
     number: usize,
     /// The number of the next event.
@@ -266,11 +265,10 @@ struct Stream {
 
 impl Source for Stream {
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
-        let leaving = self.stats.as_ref().is_some_and(|stats| stats.draining.value() > 0);
         let heartbeat = Duration::from_nanos(self.shared.heartbeat.load(Ordering::Relaxed));
         let now = Instant::now();
         let mut hub = self.shared.hub();
-        let taken = hub.take(self.number, &mut self.wants, out, room, leaving);
+        let taken = hub.take(self.number, &mut self.wants, out, room, self.leaving);
         let silent = now.saturating_duration_since(self.silent_since);
         let pull = match taken {
             Taken::End => Ok(Pull::End),
@@ -292,6 +290,12 @@ impl Source for Stream {
         };
         wake(hub);
         pull
+    }
+
+    /// The end, once it has what was sent.
+    fn leave(&mut self) -> bool {
+        self.leaving = true;
+        true
     }
 }
 
