@@ -86,7 +86,7 @@
 //!
 //! Not promised: a handler that blocks or computes for long holds up all clients; a job that never
 //! returns keeps its thread, and its connection unless [`Config::work_timeout`] is set. There is
-//! no TLS, HTTP/2 or compression.
+//! no TLS or HTTP/2, and only files are compressed.
 #![forbid(unsafe_code)]
 
 #[macro_use]

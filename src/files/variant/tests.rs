@@ -168,3 +168,32 @@ fn while_one_makes_it_the_others_get_the_file_as_it_is() {
     assert_eq!((ask(Wait::Never), ask(Wait::Allowed)), ("Wait".to_owned(), "gzip".to_owned()));
     assert_eq!(ask(Wait::Never), "gzip");
 }
+
+#[test]
+fn siblings_that_come_change_or_go_are_seen_where_the_file_is_the_same() {
+    let mut folder = Folder::new("same");
+    folder.1.options.precompressed = true;
+    let sibling = |end: &str| folder.0.join(format!("short.txt{end}"));
+    let (site, shelf) = (&folder.1, One::default());
+    let load = || {
+        shelf.resource.take();
+        coding(site, &shelf, "short.txt", "", Wait::Allowed);
+        shelf.resource.borrow().clone().unwrap()
+    };
+    let same = |resource: &Resource| is_same(site, resource, Wait::Allowed).unwrap();
+    let alone = load();
+    assert!(same(&alone));
+    for end in [".br", ".zst", ".gz"] {
+        let before = load();
+        std::fs::write(sibling(end), "one").unwrap();
+        assert!(!same(&before), "{end} came");
+        let with = load();
+        assert!(same(&with), "{end} is there");
+        std::fs::write(sibling(end), "another").unwrap();
+        assert!(!same(&with), "{end} changed");
+        let with = load();
+        std::fs::remove_file(sibling(end)).unwrap();
+        assert!(!same(&with), "{end} went");
+        assert!(same(&before));
+    }
+}
