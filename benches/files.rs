@@ -1,10 +1,10 @@
 //! What files cost: by how many there are, and what a cold disk does to others.
 //!
-//! `cargo bench --bench files`. Everything is below the folder for temporary
+//! `cargo bench --bench files`, or `.. -- 1000000` for more files. Everything is below the folder for temporary
 //! files, or below `ONEPOLL_BENCH_DIR`, which should be on a disk: for the second
 //! part, what lies in memory can't be made cold.
 //!
-//! 1. A thousand bytes each of 10 to 100,000 files, asked for at random, 16 at
+//! 1. A thousand bytes each of 10 to 100,000 files (or as many as were named), asked for at random, 16 at
 //!    once: with the cache, without it, and what a request costs beside 10 files.
 //! 2. The time of `/plaintext` by itself, beside downloads of a file that is in
 //!    memory, and of one that is thrown out of it before each download. The
@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 
 type Failure = Box<dyn std::error::Error>;
 
-const COUNTS: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
+/// Files, unless another number is named.
+const MOST: usize = 100_000;
 const FILE_LEN: usize = 1_000;
 /// Requests that are sent at once, and how many batches make a round.
 const DEPTH: usize = 16;
@@ -42,7 +43,8 @@ fn main() -> Result<(), Failure> {
     let parent = std::env::var_os("ONEPOLL_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
     let folder = Folder(parent.join(format!("onepoll-bench-{}", std::process::id())));
     fs::create_dir_all(&folder.0)?;
-    by_number(&folder.0)?;
+    let mut named = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    by_number(&folder.0, named.next_back().unwrap_or(MOST))?;
     cold(&folder.0)
 }
 
@@ -65,10 +67,10 @@ fn serve(files: Files) -> Result<Background, Failure> {
     })?)
 }
 
-fn by_number(folder: &Path) -> Result<(), Failure> {
+fn by_number(folder: &Path, most: usize) -> Result<(), Failure> {
     let mut content = vec![b'x'; FILE_LEN - 1];
     content.push(MARK);
-    let (most, mut made) = (COUNTS[COUNTS.len() - 1], 0);
+    let mut made = 0;
     while made < most {
         let part = folder.join((made / 1000).to_string());
         fs::create_dir_all(&part)?;
@@ -77,12 +79,15 @@ fn by_number(folder: &Path) -> Result<(), Failure> {
         }
         made += 1000;
     }
+    let counts: Vec<usize> = std::iter::successors(Some(10), |count| Some(count * 10))
+        .take_while(|c| *c <= most)
+        .collect();
     let cached = serve(Files::new(folder)?)?;
     let bare = serve(Files::new(folder)?.cache_bytes(0))?;
     let mut clients = [Batches::new(cached.local_addr())?, Batches::new(bare.local_addr())?];
-    let mut times = vec![[Vec::new(), Vec::new()]; COUNTS.len()];
+    let mut times = vec![[Vec::new(), Vec::new()]; counts.len()];
     for round in 0..=ROUNDS {
-        for (count, times) in COUNTS.iter().zip(&mut times) {
+        for (count, times) in counts.iter().zip(&mut times) {
             for (client, times) in clients.iter_mut().zip(times) {
                 let time = client.round(*count)?;
                 // The first one only warms up.
@@ -93,11 +98,13 @@ fn by_number(folder: &Path) -> Result<(), Failure> {
         }
     }
     println!("{:<12}{:>12}{:>8}{:>14}{:>8}", "files", "cached", "ratio", "no cache", "ratio");
-    for (count, both) in COUNTS.iter().zip(&times) {
+    for (count, both) in counts.iter().zip(&times) {
         let [cached, bare] = [0, 1].map(|at| median(both[at].iter().copied()));
         let ratio = |at: usize| median(both[at].iter().zip(&times[0][at]).map(|(a, b)| a / b));
         let (a, b) = (ratio(0), ratio(1));
+        let bar = |us: f64| "#".repeat((us * 4.0).round() as usize);
         println!("{count:<12}{cached:>9.2} us{a:>8.2}{bare:>11.2} us{b:>8.2}");
+        println!("  cached    {}\n  no cache  {}", bar(cached), bar(bare));
     }
     Ok(())
 }
