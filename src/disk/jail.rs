@@ -45,6 +45,9 @@ pub struct Jail {
     root: OwnedFd,
     links: Links,
     way: Way,
+    /// Whether reading may leave no trace: only owners of files may ask for that.
+    #[cfg(target_os = "linux")]
+    untraced: std::sync::atomic::AtomicBool,
 }
 
 /// What to do with symbolic links below the folder.
@@ -100,13 +103,20 @@ impl Jail {
     pub fn new(folder: impl AsRef<Path>, links: Links) -> io::Result<Jail> {
         let root = openat(CWD, folder.as_ref(), FOLDER, Mode::empty())?;
         let way = Way::available(root.as_fd());
-        Ok(Jail { root, links, way })
+        Ok(Jail {
+            root,
+            links,
+            way,
+            #[cfg(target_os = "linux")]
+            untraced: true.into(),
+        })
     }
 
     /// Opens what the path means below the folder; the empty path is the folder
     /// itself. The path consists of bytes as the file system has them, already
     /// decoded, with `/` between the components only; a backslash is a byte like
-    /// any other.
+    /// any other. Reading it leaves the time of its last access as it was, if the
+    /// process owns the files or may do as if it did.
     ///
     /// It may wait for the disk.
     ///
@@ -161,6 +171,7 @@ impl Jail {
     #[cfg(target_os = "linux")]
     fn beneath(&self, path: &[u8], extra: rustix::fs::ResolveFlags) -> Result<OwnedFd, OpenError> {
         use rustix::fs::{ResolveFlags, openat2};
+        use std::sync::atomic::Ordering::Relaxed;
         let path = if path.is_empty() { b"." } else { path };
         let mut how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | extra;
         if self.links == Links::Refuse {
@@ -168,8 +179,13 @@ impl Jail {
         }
         let mut tries = 1;
         loop {
-            match retry_on_intr(|| openat2(&self.root, path, READ, Mode::empty(), how)) {
+            // To note the time of a first access, a read waits for the journal.
+            let untraced = self.untraced.load(Relaxed);
+            let flags = if untraced { READ | OFlags::NOATIME } else { READ };
+            match retry_on_intr(|| openat2(&self.root, path, flags, Mode::empty(), how)) {
                 Ok(fd) => return Ok(fd),
+                // Somebody else's file; and so the others will be.
+                Err(Errno::PERM) if untraced => self.untraced.store(false, Relaxed),
                 // EINVAL: a kernel before 5.12 does not know CACHED.
                 Err(Errno::AGAIN | Errno::INVAL) if extra.contains(ResolveFlags::CACHED) => {
                     return Err(OpenError::WouldBlock);

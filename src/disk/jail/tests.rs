@@ -234,6 +234,23 @@ fn a_cached_opening_gives_the_same_or_would_block() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn reading_leaves_the_time_of_access() {
+    use std::fs::FileTimes;
+    use std::time::{Duration, UNIX_EPOCH};
+    let tree = Tree::new();
+    let jail = Jail::new(tree.0.join("in"), Links::Refuse).unwrap();
+    let path = tree.0.join("in/index.html");
+    // Before its last change: every system that notes times would note this one.
+    let before = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_times(FileTimes::new().set_accessed(before)).unwrap();
+    told(jail.open(b"index.html"));
+    told(jail.open_cached(b"index.html"));
+    assert_eq!(fs::metadata(&path).unwrap().accessed().unwrap(), before);
+}
+
 #[test]
 fn a_jail_must_be_a_folder() {
     let tree = Tree::new();
