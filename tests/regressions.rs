@@ -3,14 +3,15 @@
 mod support;
 
 use onepoll::app::{BodyMode, Done, Middleware, after_with, receive};
-use onepoll::http::{Body, FileSpan, Intake, Refusal, Request, Sink, Status};
+use onepoll::http::{Body, FileSpan, Intake, Pull, Refusal, Request, Response, Sink, Source};
+use onepoll::http::{Status, Wake};
 use onepoll::server::Background;
 use onepoll::{App, Config, Server};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{Client, Fixture, PATIENCE, expect_pattern, until};
+use support::{Client, Fixture, Gate, PATIENCE, expect_pattern, until};
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 const SHORT: Duration = Duration::from_millis(300);
@@ -359,4 +360,55 @@ fn a_pipelining_client_has_few_files_open() {
     until("some are begun", || fixture.stats().requests.value() >= 2);
     std::thread::sleep(SHORT); // time for more
     assert!(fixture.stats().requests.value() < 8, "{}", fixture.stats().requests.value());
+}
+
+/// Says nothing before it is woken; then it is over.
+struct Sleeper(Arc<Mutex<Option<Wake>>>, Option<Wake>);
+
+impl Source for Sleeper {
+    fn pull(&mut self, out: &mut Vec<u8>, _: usize) -> io::Result<Pull> {
+        match self.1.take() {
+            Some(wake) => {
+                *self.0.lock().unwrap() = Some(wake);
+                Ok(Pull::Pending)
+            }
+            None => {
+                out.extend_from_slice(b"awake");
+                Ok(Pull::End)
+            }
+        }
+    }
+}
+
+/// Clients who leave keep their slots to the turn's end, so that those who come in
+/// the same turn have numbers beyond all that `connections_max` is good for. Their
+/// wakes were thrown away.
+#[test]
+fn who_comes_while_many_leave_can_be_woken() {
+    const REFUSED: usize = 64; // slots for those for whom there is no room
+    let config = Config { connections_max: 2, linger_timeout: PATIENCE, ..Config::default() };
+    let (gate, wake) = (Gate::default(), Arc::<Mutex<Option<Wake>>>::default());
+    let (at_gate, slot) = (gate.clone(), Arc::clone(&wake));
+    let server = serve(config, move |app| {
+        app.get("/gate", move |_: &mut Request| at_gate.wait()); // on the loop
+        app.get("/wake", move |request: &mut Request| {
+            let source = Sleeper(Arc::clone(&slot), request.waker());
+            Response::default().body(Body::Inline(Box::new(source), None))
+        });
+    });
+    let (to, stats) = (server.local_addr(), server.handle().stats());
+    let mut first = Client::connect(to);
+    let mut others = vec![Client::connect(to)];
+    until("both are in", || stats.accepted.value() == 2);
+    others.extend((0..REFUSED).map(|_| Client::connect(to)));
+    until("nobody else", || stats.refused.value() == REFUSED as u64);
+    first.send("GET /gate HTTP/1.1\r\nHost: a\r\n\r\n");
+    gate.expect_entered(1);
+    drop(others);
+    let mut late = Client::connect(to);
+    late.send("GET /wake HTTP/1.1\r\nHost: a\r\n\r\n");
+    gate.open();
+    until("it is asleep", || wake.lock().unwrap().is_some());
+    wake.lock().unwrap().as_ref().unwrap().wake();
+    assert_eq!(late.reply().expect(200).text(), "awake");
 }

@@ -176,6 +176,10 @@ impl<S: Service, W: World> Reactor<S, W> {
             return; // dropped, and so closed
         }
         let id = self.slots.insert(Connection::new(socket, peer, self.shared.tick));
+        if id.slot as usize >= max + REFUSALS_MAX {
+            // The dead keep their slots to the turn's end.
+            self.shared.inbox.serve(id.slot as usize + 1);
+        }
         self.shared.stats.accepted.add(1);
         self.shared.stats.open.set(self.slots.len() as u64);
         self.shared.stats.slots.set(self.slots.capacity() as u64);

@@ -111,9 +111,10 @@ impl Inbox {
         }
     }
 
-    /// How many slots the loop has at most.
+    /// How many slots the loop has at most, or so many at least.
     pub(crate) fn serve(&self, slots_max: usize) {
-        self.lock().slots_max = slots_max;
+        let mut queue = self.lock();
+        queue.slots_max = queue.slots_max.max(slots_max);
     }
 
     /// Takes all that is there, leaving the (empty) vector given.
