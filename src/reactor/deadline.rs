@@ -23,6 +23,8 @@ pub(crate) enum Why {
     Body,
     /// A helper's or a handler's work as a whole.
     Work,
+    /// A helper to bring what is to be sent next into memory.
+    Cold,
     /// The time a handler named.
     Sleep,
     /// The time a source named.
@@ -74,14 +76,15 @@ impl<K> Connection<K> {
         let Some(active) = active else {
             return self.idle_deadline(config, draining);
         };
-        let work = |otherwise| match config.work_timeout {
-            Some(time) => Deadline::At(active.work_since() + time, Why::Work),
-            None => otherwise,
+        // A helper's, and so without a limit unless there is one for work.
+        let helper = |why| match config.work_timeout {
+            Some(time) => Deadline::At(active.work_since() + time, why),
+            None => Deadline::None(NoDeadline::Helper),
         };
         let write = match active.output.is_empty() {
             true => None,
             // The client waits for us, not we for the client.
-            false if active.output.is_cold() => Some(work(Deadline::None(NoDeadline::Helper))),
+            false if active.output.is_cold() => Some(helper(Why::Cold)),
             false => Some(Deadline::At(active.pace.since + config.write_timeout, Why::Write)),
         };
         match &active.phase {
@@ -93,15 +96,13 @@ impl<K> Connection<K> {
                 }
             }),
             // Complete, or both chunks are full: the helper is waited for, not the client.
-            Phase::Receive(receiving) if !receiving.has_room() => {
-                work(Deadline::None(NoDeadline::Helper))
-            }
+            Phase::Receive(receiving) if !receiving.has_room() => helper(Why::Work),
             Phase::Receive(_) | Phase::Discard(_) => {
                 write.unwrap_or(Deadline::At(active.pace.since + config.body_timeout, Why::Body))
             }
             Phase::Away(_) => match active.work_limit {
                 Some(time) => Deadline::At(active.work_since() + time, Why::Work),
-                None => work(Deadline::None(NoDeadline::Helper)),
+                None => helper(Why::Work),
             },
             Phase::Sleep(_, until) => match active.work_limit.or(config.work_timeout) {
                 Some(time) if active.work_since() + time < *until => {
@@ -126,5 +127,32 @@ impl<K> Connection<K> {
         };
         let time = if draining { time.min(config.drain_idle) } else { time };
         Deadline::At(self.since + time, why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Exchange, FileSpan, Peer};
+    use std::fs::File;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// A 503 would come unasked, behind the file, and wait for the disk as well.
+    #[test]
+    fn a_disk_that_takes_too_long_is_told_from_work_that_does() {
+        let limit = Duration::from_secs(3);
+        let mut config = Config { work_timeout: Some(limit), ..Config::default() };
+        let connection = Connection::new((), Peer::Unknown, Tick::ZERO);
+        let mut active = Active::new(Box::<Exchange>::default(), Tick::ZERO);
+        let file = Arc::new(File::open("/dev/null").unwrap());
+        active.output.push_file(FileSpan { file, offset: 0, len: 1 });
+        let why =
+            |active: &Active, config: &Config| connection.deadline(Some(active), config, false);
+        assert!(matches!(why(&active, &config), Deadline::At(_, Why::Write)));
+        assert!(active.output.begin_warming().is_some());
+        assert_eq!(why(&active, &config), Deadline::At(Tick::ZERO + limit, Why::Cold));
+        config.work_timeout = None;
+        assert_eq!(why(&active, &config), Deadline::None(NoDeadline::Helper));
     }
 }

@@ -182,6 +182,12 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 self.connection.because(Close::Work);
                 self.refuse(&Fault::new(Status::SERVICE_UNAVAILABLE, "the work took too long"));
             }
+            Why::Cold => {
+                // Its head has gone out, or waits in front of it: no other can.
+                log::info!("{peer}: cut: the disk took too long");
+                self.connection.because(Close::Work);
+                self.die();
+            }
             Why::Sleep => {
                 if let Phase::Sleep(exchange, _) = std::mem::take(&mut self.active.phase) {
                     self.resume(exchange);
@@ -191,7 +197,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Why::Pull => return, // `drive` pulls
             // The poll says that there is room once there is much of it; a slow
             // reader's progress is seen by trying.
-            Why::Write if !self.active.output.is_cold() => {
+            Why::Write => {
                 self.connection.bits.set(Bits::WRITABLE);
                 self.flush();
                 if self.active.output.is_empty() || self.progressed(self.shared.config.write_rate) {
@@ -199,8 +205,6 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 }
                 self.takes_too_little();
             }
-            Why::Write if self.progressed(self.shared.config.write_rate) => return,
-            Why::Write => self.takes_too_little(),
             Why::Linger => self.connection.life = Life::Dead,
             Why::Dead => return,
         }

@@ -208,7 +208,8 @@ impl Client {
         let refusal = matches!(reply.status, 400 | 408 | 413 | 503) && reply.closes;
         let Some(expected) = self.plan.expected.get(index) else {
             self.last = true;
-            let fits = refusal && self.plan.lenient;
+            // Overload and work that takes too long are answers to a request.
+            let fits = refusal && reply.status != 503 && self.plan.lenient;
             return if fits { Ok(()) } else { Err(format!("unasked: {}", show(reply))) };
         };
         let fits = match &expected.wanted {
