@@ -21,8 +21,9 @@
 
 use super::resource::{Representation, Resource, Stamp};
 use super::serve::{Read, Site, Stop, Wait, read};
+use crate::http::Request;
 use crate::http::accept::{Coding, Codings};
-use crate::http::{ContentType, Request};
+use crate::http::compressible::is_compressible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -256,47 +257,6 @@ fn is_worth_a_try(site: &Site, path: &str, identity: &Representation) -> bool {
         && is_compressible(&identity.content_type)
         && !CODINGS.iter().any(|(_, end)| path.ends_with(end))
 }
-
-/// Whether content of this type is text or the like, and not compressed yet.
-fn is_compressible(content_type: &ContentType) -> bool {
-    let media = content_type.as_str().split(';').next().unwrap_or("").trim_end();
-    let Some((kind, subtype)) = media.split_once('/') else { return false };
-    let is = |list: &[&str]| list.iter().any(|one| subtype.eq_ignore_ascii_case(one));
-    let ends = |end: &str| subtype.to_ascii_lowercase().ends_with(end);
-    match kind.to_ascii_lowercase().as_str() {
-        "text" => true,
-        "application" => is(&APPLICATIONS) || ends("+json") || ends("+xml") || ends("+text"),
-        // Those for the web, WOFF and WOFF2, are compressed inside.
-        "font" => is(&["ttf", "otf", "collection", "sfnt"]),
-        "image" => is(&["bmp", "x-icon", "vnd.microsoft.icon"]) || ends("+xml"),
-        "model" => ends("+json") || ends("+xml") || is(&["obj"]),
-        _ => false,
-    }
-}
-
-/// Types of applications that are text, or as loosely packed.
-const APPLICATIONS: [&str; 20] = [
-    "json",
-    "javascript",
-    "x-javascript",
-    "ecmascript",
-    "xml",
-    "wasm",
-    "x-ndjson",
-    "jsonl",
-    "yaml",
-    "x-yaml",
-    "toml",
-    "sql",
-    "rtf",
-    "postscript",
-    "x-sh",
-    "x-tex",
-    "x-font-ttf",
-    "x-font-otf",
-    "vnd.ms-fontobject",
-    "graphql",
-];
 
 #[cfg(test)]
 mod tests;

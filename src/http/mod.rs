@@ -18,6 +18,8 @@
 //! application above; [`Step`] is its answer.
 
 mod body;
+#[cfg(any(feature = "files", feature = "gzip"))]
+pub(crate) mod compressible;
 mod exchange;
 mod headers;
 mod method;

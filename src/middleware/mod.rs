@@ -3,6 +3,8 @@
 mod access_log;
 #[cfg(feature = "auth")]
 mod basic_auth;
+#[cfg(feature = "gzip")]
+mod compress;
 mod cors;
 mod fields;
 mod host_guard;
@@ -17,6 +19,8 @@ mod user;
 pub use access_log::{AccessLog, Format, LogHandle};
 #[cfg(feature = "auth")]
 pub use basic_auth::BasicAuth;
+#[cfg(feature = "gzip")]
+pub use compress::Compress;
 pub use cors::Cors;
 pub use host_guard::HostGuard;
 pub use limits::{InFlight, TimeLimit};

@@ -9,40 +9,6 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 
 #[test]
-fn types_that_are_worth_it() {
-    let table = [
-        ("text/html; charset=utf-8", true),
-        ("text/css", true),
-        ("TEXT/Plain", true),
-        ("text/javascript; charset=utf-8", true),
-        ("application/json", true),
-        ("application/json ; charset=utf-8", true),
-        ("application/ld+json", true),
-        ("application/rss+xml", true),
-        ("application/wasm", true),
-        ("image/svg+xml", true),
-        ("image/x-icon", true),
-        ("font/ttf", true),
-        ("font/otf", true),
-        ("font/woff", false),
-        ("font/woff2", false),
-        ("image/png", false),
-        ("image/jpeg", false),
-        ("video/mp4", false),
-        ("application/zip", false),
-        ("application/gzip", false),
-        ("application/pdf", false),
-        ("application/octet-stream", false),
-        ("application", false),
-        ("", false),
-    ];
-    for (text, expected) in table {
-        let content_type = ContentType::new(text).unwrap();
-        assert_eq!(is_compressible(&content_type), expected, "{text}");
-    }
-}
-
-#[test]
 #[cfg(feature = "gzip")]
 fn one_at_a_time() {
     let flag = AtomicBool::new(false);
