@@ -84,6 +84,27 @@ impl Gzip {
     /// # Errors
     /// As [`push`](Gzip::push).
     pub fn finish(mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        self.end(out)
+    }
+
+    /// Appends the rest, and is as new: what is pushed next begins another stream.
+    /// For many short ones, as an encoder's memory costs more than they do.
+    ///
+    /// ```
+    /// use onepoll::codec::gzip::{Gzip, LEVEL, gzip};
+    /// let mut encoder = Gzip::new(LEVEL);
+    /// for text in [&b"one"[..], b"two"] {
+    ///     let mut out = Vec::new();
+    ///     encoder.push(text, &mut out)?;
+    ///     encoder.end(&mut out)?;
+    ///     assert_eq!(out, gzip(text, LEVEL)?);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`push`](Gzip::push); it is of no use then.
+    pub fn end(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         self.begin(out);
         loop {
             match self.step(&[], FlushCompress::Finish, out)?.1 {
@@ -94,6 +115,9 @@ impl Gzip {
         }
         out.extend_from_slice(&self.sum.sum().to_le_bytes());
         out.extend_from_slice(&self.sum.amount().to_le_bytes()); // modulo 2^32: section 2.3.1
+        self.deflate.reset();
+        self.sum.reset();
+        self.head = Head::Due;
         Ok(())
     }
 

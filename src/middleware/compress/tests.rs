@@ -88,6 +88,20 @@ fn content_in_memory_comes_back() {
 }
 
 #[test]
+fn the_encoder_is_used_again() {
+    let mut app = App::new();
+    app.wrap(Compress::new());
+    app.get("/{len}", |request: &mut Request| {
+        request.param("len").map(|len: usize| page(Body::Owned(text(len))))
+    });
+    let mut client = TestClient::new(app);
+    for len in [5000, 3000, 16_000, 5000] {
+        let reply = client.get(&format!("/{len}")).header("Accept-Encoding", "gzip").send();
+        assert!(unzip(&reply.body) == text(len), "{len}");
+    }
+}
+
+#[test]
 fn streams_come_back() {
     let pieces: Vec<_> = (0..200).map(|n| (text(n * 37), Pull::More)).collect();
     let whole: Vec<u8> = pieces.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
