@@ -61,7 +61,7 @@
 //! |---|---|---|
 //! | `auth` | yes | `middleware::BasicAuth`: passwords |
 //! | `files` | yes | `files::Files`: a folder as a handler |
-//! | `gzip` | yes | `codec::gzip`; with `files`, content compressed as it is sent |
+//! | `gzip` | yes | `codec::gzip`, `middleware::Compress`; with `files`, content compressed as it is sent |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `cli` | yes | the command `onepoll`; includes `auth`, `files` and `gzip` |
@@ -86,7 +86,7 @@
 //!
 //! Not promised: a handler that blocks or computes for long holds up all clients; a job that never
 //! returns keeps its thread, and its connection unless [`Config::work_timeout`] is set. There is
-//! no TLS or HTTP/2, and only files are compressed.
+//! no TLS or HTTP/2.
 #![forbid(unsafe_code)]
 
 #[macro_use]
