@@ -72,7 +72,8 @@ fn content_in_memory_comes_back() {
     for len in [1024, 16 * 1024, 16 * 1024 + 1, 1 << 20, (1 << 20) + 1, 3_000_000] {
         let (a, b) = (text(len / 3), text(len - len / 3));
         let whole = [a.clone(), b.clone()].concat();
-        let bodies: [fn(Vec<u8>, Vec<u8>) -> Body; 3] = [
+        type Form = fn(Vec<u8>, Vec<u8>) -> Body;
+        let bodies: [Form; 3] = [
             |a, b| Body::Owned([a, b].concat()),
             |a, b| Body::Shared([a, b].concat().into()),
             |a, b| Body::Pieces(vec![Part::Owned(a), Part::Owned(Vec::new()), Part::Owned(b)]),
@@ -105,7 +106,8 @@ fn the_encoder_is_used_again() {
 fn streams_come_back() {
     let pieces: Vec<_> = (0..200).map(|n| (text(n * 37), Pull::More)).collect();
     let whole: Vec<u8> = pieces.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
-    let bodies: [fn(Box<dyn Source>, u64) -> Body; 4] = [
+    type Form = fn(Box<dyn Source>, u64) -> Body;
+    let bodies: [Form; 4] = [
         |source, _| Body::Inline(source, None),
         |source, len| Body::Inline(source, Some(len)),
         |source, _| Body::Blocking(source, None),
@@ -122,7 +124,8 @@ fn streams_come_back() {
 #[test]
 fn what_is_left_alone() {
     let body = || Body::Owned(text(5000));
-    let table: [(&str, fn(Response) -> Response, bool); 13] = [
+    type Change = fn(Response) -> Response;
+    let table: [(&str, Change, bool); 13] = [
         ("as it is", |page| page, true),
         ("encoded", |page| page.header("Content-Encoding", "br"), false),
         ("not to be changed", |page| page.header("Cache-Control", "a, No-Transform"), false),
