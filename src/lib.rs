@@ -61,7 +61,7 @@
 //! |---|---|---|
 //! | `auth` | yes | `middleware::BasicAuth`: passwords |
 //! | `files` | yes | `files::Files`: a folder as a handler |
-//! | `gzip` | yes | `codec::gzip`, `middleware::Compress`; with `files`, content compressed as it is sent |
+//! | `gzip` | yes | `codec::gzip`, `middleware::Compress`; with `files`, files compressed, too |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `cli` | yes | the command `onepoll`; includes `auth`, `files` and `gzip` |
