@@ -60,8 +60,10 @@
 //! | Feature | Default | Adds |
 //! |---|---|---|
 //! | `auth` | yes | `middleware::BasicAuth`: passwords |
+//! | `cookies` | yes | `Request::cookie`, `Response::add_cookie` |
 //! | `files` | yes | `files::Files`: a folder as a handler |
 //! | `gzip` | yes | `codec::gzip`, `middleware::Compress`; with `files`, files compressed, too |
+//! | `json` | yes | `Request::json`, `Response::json_of`: typed JSON |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `cli` | yes | the command `onepoll`; includes `auth`, `files` and `gzip` |

@@ -3,7 +3,7 @@
 use super::Reject;
 use super::guard::guard;
 use super::run::Next;
-use crate::http::{BadParam, Status};
+use crate::http::{BadParam, Refusal, Status};
 use crate::http::{Body, ContentType, Exchange, Intake, Job, Lane, Request, Response, Source};
 use std::borrow::Cow;
 use std::fmt;
@@ -217,6 +217,12 @@ impl From<Status> for Reply {
 impl From<BadParam> for Reply {
     fn from(bad: BadParam) -> Reply {
         Reject::from(bad).into()
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Reply {
+        Reject::from(refusal).into()
     }
 }
 

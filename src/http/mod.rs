@@ -20,8 +20,12 @@
 mod body;
 #[cfg(any(feature = "files", feature = "gzip"))]
 pub(crate) mod compressible;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod exchange;
 mod headers;
+#[cfg(feature = "json")]
+mod json;
 mod method;
 mod params;
 mod request;
@@ -40,6 +44,8 @@ pub mod range;
 pub mod target;
 
 pub use body::{Body, FileSpan, Part, Pull, Refusal, Sink, Source, Switched, Takeover};
+#[cfg(feature = "cookies")]
+pub use cookies::{Cookie, SameSite};
 pub use exchange::{Bookmark, Exchange, Home, Now, Peer, Wake};
 pub use headers::{Headers, InvalidField};
 pub use method::{Method, Version};
