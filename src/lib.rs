@@ -37,7 +37,7 @@
 //! | Floor | Modules | What they know |
 //! |---|---|---|
 //! | 4 | [`server`], `sim` (feature) | the real world around a loop, and a scripted one |
-//! | 3 | `files` (feature), [`middleware`], [`handlers`] | parts that applications are made of |
+//! | 3 | `files`, `session` (features), [`middleware`], [`handlers`] | parts that applications are made of |
 //! | 2 | [`reactor`], [`app`] | the loop; routes and handlers. Neither knows the other |
 //! | 1 | [`proto`], [`route`] | HTTP/1.1 without I/O; which route serves a path |
 //! | 1 | [`net`], [`helper`], [`disk`] | sockets; threads; files below a folder |
@@ -65,6 +65,8 @@
 //! | `gzip` | yes | `codec::gzip`, `middleware::Compress`; with `files`, files compressed, too |
 //! | `json` | yes | `Request::json`, `Response::json_of`: typed JSON |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
+//! | `sessions` | yes | `session::Sessions`; includes `cookies` |
+//! | `sqlite` | no | `session::SqliteStore`; includes `sessions` |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `cli` | yes | the command `onepoll`; includes `auth`, `files` and `gzip` |
 //!
@@ -112,6 +114,8 @@ pub mod proto;
 pub mod reactor;
 pub mod route;
 pub mod server;
+#[cfg(feature = "sessions")]
+pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod stats;

@@ -5,7 +5,7 @@
 //! attribute.
 
 use super::{InvalidField, Request, Response, chars};
-pub use cookie::{Cookie, SameSite};
+use cookie::Cookie;
 
 impl Request {
     /// The value of the first cookie of that name, as it was sent: neither decoded
@@ -45,7 +45,8 @@ impl Response {
     /// `http_only`, `same_site` and, under TLS, `secure`.
     ///
     /// ```
-    /// use onepoll::http::{Cookie, Response, SameSite};
+    /// use onepoll::http::Response;
+    /// use onepoll::http::cookie::{Cookie, SameSite};
     /// let mut response = Response::default();
     /// let theme = Cookie::build(("theme", "dark")).path("/").same_site(SameSite::Lax);
     /// response.add_cookie(theme)?;
@@ -98,9 +99,12 @@ mod tests {
         request
     }
 
+    /// Lines, and the names and values in them.
+    type Row<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
     #[test]
     fn cookies_are_found_as_they_were_sent() {
-        let table: [(&[&str], &[(&str, &str)]); 11] = [
+        let table: [Row<'_>; 11] = [
             (&[], &[]),
             (&[""], &[]),
             (&["a=1"], &[("a", "1")]),

@@ -43,9 +43,9 @@ pub mod multipart;
 pub mod range;
 pub mod target;
 
-pub use body::{Body, FileSpan, Part, Pull, Refusal, Sink, Source, Switched, Takeover};
 #[cfg(feature = "cookies")]
-pub use cookies::{Cookie, SameSite};
+pub use ::cookie;
+pub use body::{Body, FileSpan, Part, Pull, Refusal, Sink, Source, Switched, Takeover};
 pub use exchange::{Bookmark, Exchange, Home, Now, Peer, Wake};
 pub use headers::{Headers, InvalidField};
 pub use method::{Method, Version};

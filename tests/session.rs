@@ -1,0 +1,128 @@
+//! Sessions as clients meet them, over sockets.
+
+mod support;
+
+use onepoll::app::Reject;
+use onepoll::server::Background;
+use onepoll::session::{Key, MemoryStore, Record, SessionStore, Sessions, check_csrf, session};
+use onepoll::{App, Request, Response, Server};
+use std::io;
+use std::sync::Arc;
+use support::{Client, Reply};
+
+#[track_caller]
+fn serve(store: impl SessionStore + 'static) -> Background {
+    let server = Server::bind("127.0.0.1:0").expect("a free port");
+    let server = server.spawn(move || {
+        let mut app = App::new();
+        app.wrap(Sessions::new(store));
+        app.get("/count", |request: &mut Request| -> Result<String, Reject> {
+            let session = session(request);
+            let n = session.parse("n").unwrap_or(0) + 1;
+            session.set("n", n.to_string())?;
+            Ok(n.to_string())
+        });
+        app.get(
+            "/later",
+            onepoll::offload(|request: &mut Request| -> Result<String, Reject> {
+                Ok(session(request).get("n").unwrap_or("none").to_owned())
+            }),
+        );
+        app.get("/token", |request: &mut Request| session(request).csrf_token());
+        app.post("/note", |request: &mut Request| -> Result<Response, Reject> {
+            check_csrf(request)?;
+            let note = request.form()?.need("note")?.into_owned();
+            session(request).set("note", note)?;
+            Ok(onepoll::redirect("/"))
+        });
+        app
+    });
+    server.expect("a server that starts")
+}
+
+/// A store that is asked on helper threads.
+struct Slow(MemoryStore);
+
+impl SessionStore for Slow {
+    fn load(&self, key: &Key, now: u64) -> io::Result<Option<Record>> {
+        self.0.load(key, now)
+    }
+    fn create(&self, key: &Key, record: &Record) -> io::Result<()> {
+        self.0.create(key, record)
+    }
+    fn save(&self, key: &Key, record: &Record) -> io::Result<bool> {
+        self.0.save(key, record)
+    }
+    fn rotate(&self, old: &Key, new: &Key, record: &Record) -> io::Result<bool> {
+        self.0.rotate(old, new, record)
+    }
+    fn touch(&self, key: &Key, expires: u64) -> io::Result<bool> {
+        self.0.touch(key, expires)
+    }
+    fn delete(&self, key: &Key) -> io::Result<()> {
+        self.0.delete(key)
+    }
+    fn sweep(&self, now: u64, max: usize) -> io::Result<usize> {
+        self.0.sweep(now, max)
+    }
+}
+
+/// The field line that gives a reply's cookie back.
+#[track_caller]
+fn cookie(reply: &Reply) -> String {
+    let line = reply.get("set-cookie").expect("a cookie");
+    format!("Cookie: {}", line.split(';').next().unwrap_or(line))
+}
+
+#[test]
+fn each_client_has_its_own() {
+    let on_helpers: Arc<dyn SessionStore> = Arc::new(Slow(MemoryStore::new(100)));
+    for store in [Arc::new(MemoryStore::new(100)) as Arc<dyn SessionStore>, on_helpers] {
+        let server = serve(store);
+        let mut client = Client::connect(server.local_addr());
+        let cookies: Vec<_> = (0..3)
+            .map(|_| {
+                let reply = client.ask("GET /count", &[]).expect(200);
+                assert_eq!((reply.text(), reply.get("vary")), ("1", Some("Cookie")));
+                cookie(&reply)
+            })
+            .collect();
+        for round in 2..5 {
+            for mine in &cookies {
+                let reply = client.ask("GET /count", &[mine]).expect(200);
+                assert_eq!((reply.text(), &cookie(&reply)), (&*round.to_string(), mine));
+                assert_eq!(client.ask("GET /later", &[mine]).text(), round.to_string());
+            }
+        }
+        // Pipelined requests come one after the other, so none is lost.
+        let [mine, ..] = &cookies[..] else { panic!("three") };
+        let one = format!("GET /count HTTP/1.1\r\nHost: x\r\n{mine}\r\n\r\n");
+        client.send(one.repeat(20));
+        let counts: Vec<_> = (0..20).map(|_| client.reply().text().to_owned()).collect();
+        let wanted: Vec<_> = (5..25).map(|n| n.to_string()).collect();
+        assert_eq!(counts, wanted);
+        assert_eq!(client.ask("GET /later", &[]).text(), "none");
+    }
+}
+
+#[test]
+fn a_form_is_taken_from_our_own_page_only() {
+    let server = serve(Slow(MemoryStore::new(100)));
+    let mut client = Client::connect(server.local_addr());
+    let page = client.ask("GET /token", &[]).expect(200);
+    let mine = cookie(&page);
+    let post = |client: &mut Client, cookie: &str, form: &str| {
+        let length = form.len();
+        client.send(format!(
+            "POST /note HTTP/1.1\r\nHost: x\r\n{cookie}\r\nContent-Length: {length}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
+        ));
+        client.reply_to("POST")
+    };
+    let token = page.text();
+    post(&mut client, &mine, &format!("note=a+note&_csrf={token}")).expect(303);
+    post(&mut client, &mine, "note=a+note").expect(403);
+    post(&mut client, "X: y", &format!("note=a+note&_csrf={token}")).expect(403);
+    let reply = post(&mut client, &mine, &format!("_csrf={token}")).expect(422);
+    assert!(reply.text().contains("`note` is missing"), "{}", reply.text());
+}
