@@ -103,8 +103,24 @@ fn likely(random: &mut Random) -> Vec<u8> {
     const METHODS: [&str; 7] = ["GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS"];
     const TARGETS: [&str; 7] =
         ["/", "/a/b", "/%41", "/plaintext/and/more/to/it", "/a?b=c&d='e!'", "/x/?%41?", "/a~/$&("];
-    const VALUES: [&str; 7] =
-        ["h", "h:80", "5", "close", "keep-alive", "100-continue", "text/html; and so on for a run"];
+    const NAMES: [&str; 7] =
+        ["Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "Expect", "HOST", "Te"];
+    const VALUES: [&str; 14] = [
+        "h",
+        "h:80",
+        "5",
+        "close",
+        "keep-alive",
+        "100-continue",
+        "text/html; and so on for a run",
+        "chunked",
+        "gzip, Chunked",
+        "upgrade, close",
+        "005,5",
+        "+5",
+        "18446744073709551616",
+        "",
+    ];
     let mut input = String::new();
     input += METHODS[random.below(7)];
     input += pick(random, &[" ", "  ", "X ", "\t"]);
@@ -114,10 +130,11 @@ fn likely(random: &mut Random) -> Vec<u8> {
     input += pick(random, &["hoST: h\r\n", "", "Host: a:b\r\n", "Host: [::1]:1\r\n"]);
     for _ in 0..random.below(5) {
         let others = ["Accept", "Host", "Connection", "Content-Length", "Expect", "", "X(", "é"];
-        let name = if random.below(3) == 0 { "Connection" } else { pick(random, &others) };
+        let special = random.below(3) == 0;
+        let name = if special { NAMES[random.below(7)] } else { pick(random, &others) };
         input += name;
         input += pick(random, &[": ", ":", ":  ", ":\t", " :", ""]);
-        input += VALUES[random.below(7)];
+        input += VALUES[random.below(14)];
         input += pick(random, &["", " ", "\t", ", more, and longer than a run is", "é", "\x7f"]);
         input += pick(random, &["\r\n", "\n", "\r", "\r\n "]);
     }
