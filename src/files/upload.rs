@@ -23,12 +23,14 @@ mod put;
 mod sink;
 
 use super::serve::Site;
+use super::variant;
 use crate::app::{App, BodyMode, Reject};
 use crate::disk::{Folder, OpenError};
 use crate::error::Error;
 use crate::http::{Refusal, Request, Status};
 use std::collections::HashSet;
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,6 +51,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// | `PUT` with `Content-Range` | 400 |
 /// | `POST` of other types of content | 415 |
 ///
+/// Where [precompressed](super::Files::precompressed) files are sent, the name
+/// `a.js.gz` is taken, too, if there is an `a.js`, for which it would be sent.
 /// Of the names in a form only what is behind the last slash or backslash
 /// counts. A form is saved as a whole or not at all, but for files that it has
 /// replaced. Folders are never made. Other fields of a form are ignored.
@@ -232,6 +236,17 @@ impl Desk {
             }
         }
     }
+}
+
+/// Whether a file of this name may be there beside the others: `a.js.gz` is sent
+/// for `a.js`, so who may not replace the one may not add the other.
+fn may_be_beside(folder: &Folder, name: &str, desk: &Desk) -> io::Result<()> {
+    let Some(plain) = variant::original(&desk.site.options, name) else { return Ok(()) };
+    if desk.uploads.overwrite || folder.find(plain.as_bytes())?.is_none_or(|it| it.is_dir()) {
+        return Ok(());
+    }
+    let why = format!("it would be sent for {plain:?}, which is there already");
+    Err(Refusal::new(Status::CONFLICT, why).into())
 }
 
 /// Whether a file may take the place of what is there.

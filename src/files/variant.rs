@@ -19,6 +19,7 @@
 //! and whenever there could be more than one form, all replies say
 //! `Vary: Accept-Encoding`.
 
+use super::options::Options;
 use super::resource::{Representation, Resource, Stamp};
 use super::serve::{Read, Site, Stop, Wait, read};
 use crate::http::Request;
@@ -129,6 +130,14 @@ pub(super) fn is_same(site: &Site, resource: &Resource, wait: Wait) -> Result<bo
         }
     }
     Ok(true)
+}
+
+/// The name for which a file of this name is sent to clients that take its form:
+/// `a.js` for `a.js.gz`.
+pub(super) fn original<'a>(options: &Options, name: &'a str) -> Option<&'a str> {
+    let stem = |name: &'a str| CODINGS.iter().find_map(|(_, end)| name.strip_suffix(end));
+    // What is compressed has no siblings.
+    stem(name).filter(|plain| options.precompressed && !plain.is_empty() && stem(plain).is_none())
 }
 
 /// The form that the client likes best.

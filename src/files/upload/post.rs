@@ -168,7 +168,7 @@ impl Form {
             super::may_replace(&there, self.desk.uploads.overwrite)
                 .map_err(|refusal| about(name, &refusal))?;
         }
-        Ok(())
+        super::may_be_beside(&self.folder, name, &self.desk)
     }
 
     /// Gives all files their names, or none of them.

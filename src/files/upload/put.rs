@@ -76,7 +76,7 @@ fn may_be(request: &Request, desk: &Desk, folder: &Folder, name: &str) -> Result
         // Whatever the tags, and `*` too, none is there (RFC 9110 section 13.1.1).
         return match request.headers().get("if-match") {
             Some(_) => Err(Refusal::new(Status::PRECONDITION_FAILED, "there is no such file")),
-            None => Ok(()),
+            None => super::may_be_beside(folder, name, desk).map_err(|error| explain(&error)),
         };
     };
     let facts = Facts::of(&there);

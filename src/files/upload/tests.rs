@@ -135,6 +135,38 @@ fn what_may_be_replaced_and_when() {
     }
 }
 
+#[test]
+fn a_form_of_a_file_counts_as_the_file() {
+    // (precompressed, overwrite, name, status)
+    let table = [
+        (true, false, "a.js.gz", 409),
+        (true, false, "a.js.br", 409),
+        (true, false, "a.js.zst", 409),
+        (true, true, "a.js.gz", 201),
+        (false, false, "a.js.gz", 201),
+        (true, false, "b.js.gz", 201),
+        (true, false, "a.js.gz.gz", 201),
+        (true, false, "a.js.zip", 201),
+        (true, false, "folder.gz", 201),
+    ];
+    for (precompressed, overwrite, name, code) in table {
+        for by_form in [false, true] {
+            let uploads = Uploads::new().overwrite(overwrite);
+            let set = |files: Files| files.precompressed(precompressed).upload(uploads);
+            let mut inbox = Inbox::with(set);
+            fs::write(inbox.path.join("sub/a.js"), "original").unwrap();
+            fs::create_dir(inbox.path.join("sub/folder")).unwrap();
+            let reply = match by_form {
+                true => inbox.form("/sub/", &[name], &[("Accept", "application/json")]),
+                false => inbox.put(&format!("/sub/{name}"), &[], "data"),
+            };
+            assert_eq!(reply.status.code(), code, "{precompressed} {overwrite} {name}");
+            let saved = inbox.path.join("sub").join(name).exists();
+            assert_eq!(saved, code == 201, "{name}");
+        }
+    }
+}
+
 /// That it waits for the disk is seen by `strace -f -e fsync`.
 #[test]
 fn what_is_to_be_on_the_disk_is_saved_as_well() {
