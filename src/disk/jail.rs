@@ -53,7 +53,8 @@ pub struct Jail {
 /// What to do with symbolic links below the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
-    /// Any link in a path is an escape.
+    /// Any link in a path is an escape. One that leads in a circle is not found,
+    /// where the system can tell.
     Refuse,
     /// Links are followed as long as they stay below the folder. On systems
     /// without `openat2` (Linux before 5.6, other Unixes) they are refused.
@@ -195,9 +196,26 @@ impl Jail {
                     return Err(OpenError::WouldBlock);
                 }
                 Err(Errno::AGAIN) if tries < TRIES_MAX => tries += 1,
+                // A link. Whether it ends anywhere is nothing for the loop.
+                Err(Errno::LOOP) if extra.contains(ResolveFlags::CACHED) => {
+                    return Err(OpenError::WouldBlock);
+                }
+                Err(Errno::LOOP) if self.is_endless(path) => return Err(OpenError::NotFound),
                 Err(error) => return Err(self.classify(error)),
             }
         }
+    }
+
+    /// Whether the links on the way lead in a circle: then there is nothing that
+    /// somebody could have wanted to reach. The path is only followed, nothing is
+    /// opened, and not outside of the folder.
+    #[cfg(target_os = "linux")]
+    fn is_endless(&self, path: &[u8]) -> bool {
+        use rustix::fs::{ResolveFlags, openat2};
+        let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let found = retry_on_intr(|| openat2(&self.root, path, flags, Mode::empty(), how));
+        found.is_err_and(|error| error == Errno::LOOP)
     }
 
     fn walk(&self, path: &[u8]) -> Result<OwnedFd, OpenError> {

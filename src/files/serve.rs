@@ -397,7 +397,7 @@ pub(super) fn can_be_file(path: &str, options: &Options) -> bool {
 /// Says in the log who tried to leave the folder.
 pub(super) fn escape(request: &Request) -> Status {
     let (peer, path) = (request.peer(), request.path());
-    log::warn!("{peer} asked for {path:?}, which leads out of the folder: refused");
+    log::warn!("{peer} asked for {path:?}, which leads out of the folder or over a link: refused");
     Status::FORBIDDEN
 }
 

@@ -154,7 +154,8 @@ fn links_are_refused_or_kept_within() {
         ("folder/deep.txt", "Escape", "deep"),
         ("folder/nothing", "Escape", "NotFound"),
         ("dangling", "Escape", "NotFound"),
-        ("loop", "Escape", "NotFound"),
+        ("loop", "NotFound", "NotFound"),
+        ("loop/a", "NotFound", "NotFound"),
         ("out", "Escape", "Escape"),
         ("absolute", "Escape", "Escape"),
         ("root", "Escape", "Escape"),
@@ -170,7 +171,12 @@ fn links_are_refused_or_kept_within() {
         for jail in tree.jails(links) {
             for (path, refused, within) in cases {
                 let follows = links == Links::Within && jail.way != Way::Walk;
-                let expected = if follows { within } else { refused };
+                // Without openat2, a circle is a link like any other.
+                let expected = match (follows, jail.way) {
+                    (true, _) => within,
+                    (false, Way::Walk) => "Escape",
+                    (false, _) => refused,
+                };
                 assert_eq!(told(jail.open(path.as_bytes())), expected, "{path}, {jail:?}");
             }
         }
