@@ -118,6 +118,6 @@ fn a_part_of_the_app_has_its_own_time() {
         client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert_eq!(client.last_reply().status, 503, "{path}");
     }
-    assert_eq!(server.handle().stats().closes.of(Close::Work), 2);
+    until("both are counted", || server.handle().stats().closes.of(Close::Work) == 2);
     gate.open();
 }
