@@ -19,11 +19,6 @@ use std::sync::Arc;
 const KEPT: usize = 64;
 /// An input buffer larger than this is not kept in a box.
 const INPUT_KEPT: usize = 4 * 1024;
-/// So many boxes at once are a burst, and so few are its end: those that come home
-/// from then on have been a part of it, and are not kept.
-const BURST: usize = 1024;
-const BURST_OVER: usize = 4 * KEPT;
-
 /// What is lent, to whom it may be lent, and what is at hand.
 pub(crate) struct Buffers {
     lent: usize,
@@ -39,13 +34,6 @@ pub(crate) struct Buffers {
     stats: Arc<Stats>,
     /// Boxes that are out, each with a connection.
     out: usize,
-    /// How many are kept: `KEPT`, or 0 at the end of a burst.
-    kept: usize,
-    /// Boxes that there are, lent or at hand; the most since the last burst.
-    boxes: usize,
-    boxes_most: usize,
-    /// Boxes of a burst that is over that are still to come home.
-    burst_left: usize,
 }
 
 impl Buffers {
@@ -60,10 +48,6 @@ impl Buffers {
             home,
             stats: Arc::clone(stats),
             out: 0,
-            kept: KEPT,
-            boxes: 0,
-            boxes_most: 0,
-            burst_left: 0,
         }
     }
 
@@ -84,8 +68,6 @@ impl Buffers {
 
     #[cold]
     fn lend_new(&mut self, now: Tick) -> Box<Active> {
-        self.boxes += 1;
-        self.boxes_most = self.boxes_most.max(self.boxes);
         let exchange = self.exchange();
         Box::new(Active::new(exchange, now))
     }
@@ -94,40 +76,14 @@ impl Buffers {
     #[inline]
     pub(crate) fn give_back_idle(&mut self, mut active: Box<Active>) {
         self.out -= 1;
-        if self.actives.len() >= self.kept || active.input.capacity() > INPUT_KEPT {
-            self.throw_away(active);
-            return;
+        if self.actives.len() >= KEPT || active.input.capacity() > INPUT_KEPT {
+            return drop(active);
         }
         active.output.restart();
         active.received = 0;
         // The next connection's progress is not judged by this one's window.
         active.pace.why = Why::Idle;
         self.actives.push(active);
-    }
-
-    /// A box that is not kept. After a burst none are for a while: an allocator
-    /// gives back only what lies above all that is in use, and a few boxes of many
-    /// would keep megabytes.
-    #[cold]
-    fn throw_away(&mut self, active: Box<Active>) {
-        drop(active);
-        self.boxes -= 1;
-        let was_left = self.burst_left;
-        self.burst_left = was_left.saturating_sub(1);
-        if self.boxes_most >= BURST && self.boxes <= BURST_OVER {
-            self.boxes -= self.actives.len();
-            self.actives.clear();
-            self.exchanges.clear();
-            self.boxes_most = 0;
-            self.burst_left = self.boxes;
-            self.kept = 0;
-        }
-        if self.burst_left == 0 {
-            self.kept = KEPT;
-            if was_left > 0 {
-                settle_heap();
-            }
-        }
     }
 
     /// Takes a box back whatever is in it. Its account must be settled.
@@ -156,7 +112,7 @@ impl Buffers {
     /// Takes an exchange back and empties it.
     #[inline]
     pub(crate) fn keep(&mut self, mut exchange: Box<Exchange>) {
-        if self.exchanges.len() < self.kept {
+        if self.exchanges.len() < KEPT {
             if !mutant!("exchange-not-recycled") {
                 exchange.recycle();
             }
@@ -203,22 +159,6 @@ impl Buffers {
         self.lent / 9 >= self.input_max / 10
     }
 }
-
-/// Has the allocator give up pieces that lie on top of a burst's memory. The GNU C
-/// library keeps the pieces of each size up to 1 KiB that were freed first (7 of
-/// them) as if they were in use, wherever they lie. Taken, and freed after others
-/// that were taken after them, and so lie lower, they are free indeed.
-fn settle_heap() {
-    for size in (24..=1032).step_by(16) {
-        let mut pieces: Vec<Vec<u8>> = Vec::with_capacity(PIECES);
-        pieces.resize_with(PIECES, || Vec::with_capacity(size));
-        let mut pieces = std::hint::black_box(pieces);
-        while pieces.pop().is_some() {}
-    }
-}
-
-/// More than twice what is kept of each size.
-const PIECES: usize = 48;
 
 /// A buffer of zeros whose pages don't exist before something is read into them.
 /// An allocation of twice the size comes straight from the system, as zeros; the

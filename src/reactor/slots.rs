@@ -157,9 +157,8 @@ impl<T> Slots<T> {
 }
 
 /// An empty table with a line for each slot to come. From this size on a vector is
-/// a mapping of its own: its pages come with the lines, and as it grows it leaves
-/// no piece in the heap, among what clients are lent, that would keep the
-/// allocator from giving memory back after a burst.
+/// a mapping of its own: its pages come with the lines, and as it grows it is moved
+/// without a copy, and leaves no hole among what clients are lent.
 pub(super) fn table<L>() -> Vec<L> {
     Vec::with_capacity(MAPPED / size_of::<L>())
 }

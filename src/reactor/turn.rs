@@ -29,7 +29,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 const READ_PER_TURN: usize = 64 * 1024;
 
 /// Events of one poll, about: room for them is made at the start, not in the
-/// middle of a burst (see `Buffers`).
+/// middle of a burst.
 const EVENTS: usize = 1024;
 
 /// The loop: a service, its clients, and the world they live in.
