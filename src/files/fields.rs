@@ -34,10 +34,12 @@ pub(super) fn add(
 }
 
 /// Adds the fields that every reply of the folder has; the program's word
-/// counts more than ours.
+/// counts more than ours. But `Vary` says what we look at, too: without it a
+/// cache would send what is compressed to those who can't read it.
 pub(super) fn add_own(options: &Options, response: &mut Response) {
     let own = &options.headers;
-    for (name, _) in own.iter() {
+    let is_vary = |name: &str| name.eq_ignore_ascii_case("vary");
+    for (name, _) in own.iter().filter(|(name, _)| !is_vary(name)) {
         response.remove_header(name);
     }
     for (name, value) in own.iter() {

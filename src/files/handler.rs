@@ -126,7 +126,8 @@ impl Files {
     /// One more field on each reply of the folder, but not on error pages.
     ///
     /// # Errors
-    /// [`Error::Config`] if it can't be a field or is one of the engine's.
+    /// [`Error::Config`] if it can't be a field, is one of the engine's, or tells
+    /// of one file's content, as `ETag` does.
     pub fn header(mut self, name: &str, value: &str) -> Result<Files, Error> {
         self.options.add_header(name, value)?;
         Ok(self)

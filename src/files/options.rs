@@ -61,6 +61,11 @@ const FRESH: Duration = Duration::from_secs(1);
 /// question when the page is loaded again (RFC 8246).
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
+/// Fields that tell of one file's content: with one value for all, clients and
+/// caches would take one file for another, or garbage for text.
+const OF_CONTENT: [&str; 5] =
+    ["Content-Encoding", "Content-Range", "Content-Type", "ETag", "Last-Modified"];
+
 impl Default for Options {
     fn default() -> Options {
         Options {
@@ -131,6 +136,10 @@ impl Options {
 
     pub(super) fn add_header(&mut self, name: &str, value: &str) -> Result<(), Error> {
         check_field("header", name, value)?;
+        if OF_CONTENT.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            let why = format!("{name:?} is not the same for all files");
+            return Err(Error::Config { field: "header", why });
+        }
         let why = |error| Error::Config { field: "header", why: format!("{name:?}: {error}") };
         self.headers.add(name, value).map_err(why)
     }
@@ -239,6 +248,9 @@ mod tests {
             options.add_header("X A", "b"),
             options.add_header("X-A", "b\r\nX-B: c"),
             options.add_header("Content-Length", "1"),
+            options.add_header("etag", "\"1\""),
+            options.add_header("Content-Encoding", "gzip"),
+            options.add_header("Content-Type", "text/plain"),
             options.add_cache_control("*", "a\n"),
             options.add_cache_control("", "no-store"),
             options.add_media_type("wasm", "application"),

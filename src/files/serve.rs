@@ -176,9 +176,7 @@ impl Visit<'_> {
         if !folder.metadata.is_dir() {
             return Err(Status::NOT_FOUND.into());
         }
-        let mut response = listing::answer(self.site, self.request, path, folder)?;
-        fields::add_own(&self.site.options, &mut response);
-        Ok(response)
+        Ok(listing::answer(self.site, self.request, path, folder)?)
     }
 
     /// What is at this path, with the form that the client likes best; on the

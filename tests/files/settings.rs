@@ -1,6 +1,7 @@
 //! What the settings of a folder change in its replies.
 
 use crate::common::{Tree, ask, get, serve, serve_at};
+use crate::support::Reply;
 use onepoll::Error;
 use onepoll::files::Files;
 
@@ -17,6 +18,26 @@ fn a_folder_is_redirected_to_and_the_query_kept() {
         assert_eq!(reply.get("location"), Some(location));
         assert_eq!(reply.get("x-own"), Some("1"));
     }
+}
+
+#[test]
+fn an_own_vary_stands_beside_ours() {
+    let tree = Tree::full();
+    tree.put("a.txt.gz", "zip");
+    let files = tree.files().precompressed(true).header("Vary", "X-Tenant").unwrap();
+    tree.put("a.txt", "plain");
+    tree.put("a.txt.gz", "zip");
+    let server = serve(files.listing(true));
+    let vary = |reply: &Reply| {
+        let lines = reply.headers.iter().filter(|(name, _)| name == "vary");
+        lines.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    for lines in ["", "Accept-Encoding: gzip\r\n", "If-None-Match: *\r\n"] {
+        let reply = ask(server.local_addr(), "GET", "/a.txt", lines);
+        assert_eq!(vary(&reply), ["Accept-Encoding", "X-Tenant"], "{lines}");
+    }
+    let listing = get(server.local_addr(), "/sub/deep/").expect(200);
+    assert_eq!(vary(&listing), ["Accept", "X-Tenant"]);
 }
 
 #[test]
