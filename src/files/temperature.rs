@@ -121,7 +121,7 @@ impl Desk {
         }
         let cache = self.cache.borrow();
         let resource = cache.fresh(path, request.now().instant)?;
-        if variant::lacks(request, resource) || !is_still_that(site, resource) {
+        if variant::lacks(request, resource) || !is_still_that(site, request, resource) {
             return None;
         }
         Some(respond(site, request, resource))
@@ -130,7 +130,7 @@ impl Desk {
     /// A try on the loop, where it can't wait; else on a helper.
     #[inline(never)]
     fn warm(&self, site: &Arc<Site>, request: &Request) -> Reply {
-        let shelf = Here { site, cache: &self.cache, now: request.now().instant };
+        let shelf = Here { site, request, cache: &self.cache };
         match (Visit { site, request, wait: Wait::Never, shelf: &shelf }).answer() {
             Ok(response) => response.into(),
             Err(Stop::Status(status)) => refuse(status),
@@ -177,12 +177,14 @@ impl Desk {
 /// Whether an open file is what it was when it was opened. What is in memory
 /// stays as it is; an open file can be rewritten in place, and then what was said
 /// of it, its tag above all, would be of other bytes. So it is asked each time,
-/// which is little beside sending it.
+/// which is little beside sending it. Only the form that is sent matters.
 #[inline]
-fn is_still_that(site: &Site, resource: &Resource) -> bool {
-    match &resource.identity.content {
+fn is_still_that(site: &Site, request: &Request, resource: &Resource) -> bool {
+    let form = variant::choose(request, resource);
+    match &form.content {
         Content::File(file) if site.is_local => {
-            file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == resource.stamp)
+            let stamp = file.metadata().map(|metadata| Stamp::of(&metadata));
+            stamp.is_ok_and(|stamp| variant::stamp_of(resource, form) == Some(stamp))
         }
         _ => true,
     }
@@ -191,15 +193,21 @@ fn is_still_that(site: &Site, resource: &Resource) -> bool {
 /// The cache as a shelf: on the loop.
 struct Here<'a> {
     site: &'a Site,
+    request: &'a Request,
     cache: &'a RefCell<Cache>,
-    now: Instant,
+}
+
+impl Here<'_> {
+    fn now(&self) -> Instant {
+        self.request.now().instant
+    }
 }
 
 impl Shelf for Here<'_> {
     fn get(&self, key: &str) -> Known {
         let cache = self.cache.borrow();
-        match (cache.fresh(key, self.now), cache.stale(key)) {
-            (Some(resource), _) if is_still_that(self.site, resource) => {
+        match (cache.fresh(key, self.now()), cache.stale(key)) {
+            (Some(resource), _) if is_still_that(self.site, self.request, resource) => {
                 Known::Fresh(Arc::clone(resource))
             }
             (_, Some(resource)) => Known::Stale(Arc::clone(resource)),
@@ -208,7 +216,7 @@ impl Shelf for Here<'_> {
     }
 
     fn put(&self, key: &str, resource: &Arc<Resource>) {
-        self.cache.borrow_mut().put(key, resource, self.now);
+        self.cache.borrow_mut().put(key, resource, self.now());
     }
 
     fn enrich(&self, key: &str, resource: &Arc<Resource>) {
@@ -216,7 +224,7 @@ impl Shelf for Here<'_> {
     }
 
     fn renew(&self, key: &str, _: &Arc<Resource>) {
-        self.cache.borrow_mut().renew(key, self.now);
+        self.cache.borrow_mut().renew(key, self.now());
     }
 }
 

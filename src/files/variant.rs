@@ -140,6 +140,14 @@ pub(super) fn original<'a>(options: &Options, name: &'a str) -> Option<&'a str> 
     stem(name).filter(|plain| options.precompressed && !plain.is_empty() && stem(plain).is_none())
 }
 
+/// What the file that holds this form was when it was opened; of what was made
+/// here there is none.
+pub(super) fn stamp_of(resource: &Resource, form: &Representation) -> Option<Stamp> {
+    let Some(own) = form.coding else { return Some(resource.stamp) };
+    let mut siblings = CODINGS.iter().zip(&resource.others.siblings);
+    siblings.find_map(|((coding, _), stamp)| (*coding == own).then_some(*stamp)?)
+}
+
 /// The form that the client likes best.
 #[inline]
 pub(super) fn choose<'a>(request: &Request, resource: &'a Resource) -> &'a Representation {

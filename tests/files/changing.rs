@@ -98,6 +98,27 @@ fn a_range_is_never_of_another_version_than_its_tag() {
     }
 }
 
+/// The same of a form that lies beside the file.
+#[test]
+fn a_sibling_is_never_of_another_version_than_its_tag() {
+    let tree = Tree::empty();
+    tree.put("f", vec![b'f'; 400_000]);
+    let files = tree.files().precompressed(true).fresh(Duration::from_secs(3600));
+    let server = serve(files);
+    let mut client = Client::connect(server.local_addr());
+    let mut tag = "\"none\"".to_owned();
+    for n in 0..100 {
+        fs::write(tree.site().join("f.gz"), version(n, 400_000)).unwrap();
+        let lines = format!("Accept-Encoding: gzip\r\nRange: bytes=399992-\r\nIf-Range: {tag}\r\n");
+        client.send(format!("GET /f HTTP/1.1\r\nHost: x\r\n{lines}\r\n"));
+        let reply = client.reply().expect(200);
+        assert_eq!(version_of(&reply.body), n);
+        let new = reply.get("etag").unwrap().to_owned();
+        assert_ne!(new, tag);
+        tag = new;
+    }
+}
+
 #[test]
 fn what_appears_and_vanishes_is_seen_within_the_freshness() {
     let tree = Tree::empty();
