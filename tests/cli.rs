@@ -12,8 +12,11 @@ mod served;
 mod support;
 
 use served::{Folder, Served};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output, Stdio};
 
 fn onepoll(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onepoll"));
@@ -49,6 +52,39 @@ fn what_cannot_be_served_is_one_line_and_exit_code_1() {
         assert!(text.starts_with(&format!("onepoll: {message}")), "{text}");
         assert_eq!(text.lines().count(), 1, "{text}");
     }
+}
+
+/// Else it would start, and answer 403 to everything.
+#[test]
+fn a_folder_that_is_not_ours_to_enter_is_told_at_the_start() {
+    let folder = Folder::new();
+    let (shut, binary) = (folder.0.join("shut"), folder.0.join("onepoll"));
+    std::fs::create_dir(&shut).unwrap();
+    std::fs::set_permissions(&shut, PermissionsExt::from_mode(0o000)).unwrap();
+    // Where another user may run it.
+    std::fs::copy(env!("CARGO_BIN_EXE_onepoll"), &binary).unwrap();
+    let mut command = Command::new(&binary);
+    command.arg("serve").arg(&shut).args(["--port", "0"]).env_remove("RUST_LOG");
+    if rustix::process::geteuid().is_root() {
+        command.uid(65_534).gid(65_534); // to root every folder is open
+    }
+    command.stderr(Stdio::piped());
+    // Another test that starts a process just now has the copy open for writing,
+    // until that process is another program.
+    let busy = std::io::ErrorKind::ExecutableFileBusy;
+    let mut child = loop {
+        match command.spawn() {
+            Err(error) if error.kind() == busy => std::thread::yield_now(),
+            child => break child.unwrap(),
+        }
+    };
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    if !line.starts_with("onepoll: ") {
+        let _ = child.kill(); // it serves
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{line}");
+    assert!(line.starts_with(&format!("onepoll: {}: ", shut.display())), "{line}");
 }
 
 #[test]

@@ -103,6 +103,8 @@ impl Jail {
     /// What the system says: it does not exist, is no folder, is not ours to enter.
     pub fn new(folder: impl AsRef<Path>, links: Links) -> io::Result<Jail> {
         let root = openat(CWD, folder.as_ref(), FOLDER, Mode::empty())?;
+        // To hold a folder is not to be let in.
+        openat(&root, ".", FOLDER, Mode::empty())?;
         let way = Way::available(root.as_fd());
         Ok(Jail {
             root,
