@@ -146,7 +146,8 @@ impl Visit<'_> {
     fn look(&self, path: &str) -> Result<Response, Stop> {
         // Where the route caught nothing, the address itself tells.
         let address = if path.is_empty() { self.request.path() } else { path };
-        if !address.ends_with('/') {
+        // `http://host` is `http://host/` (RFC 9110 section 4.2.3).
+        if !(address.is_empty() || address.ends_with('/')) {
             if path.is_empty() {
                 return Ok(to_folder(self.site, self.request));
             }

@@ -40,6 +40,16 @@ fn an_own_vary_stands_beside_ours() {
     assert_eq!(vary(&listing), ["Accept", "X-Tenant"]);
 }
 
+/// RFC 9110 section 4.2.3: an empty path and `/` are one.
+#[test]
+fn an_address_without_a_path_is_the_top() {
+    let tree = Tree::full();
+    let server = serve(tree.files());
+    for target in ["http://x", "http://x/", "http://x?a=b"] {
+        assert_eq!(get(server.local_addr(), target).expect(200).text(), "<h1>top</h1>");
+    }
+}
+
 #[test]
 fn every_file_says_what_it_is() {
     let tree = Tree::full();
