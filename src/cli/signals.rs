@@ -3,8 +3,12 @@
 //! A thread of its own waits for signals and calls a closure, which posts to
 //! the loop's inbox. The loop needs no descriptor for it, and an embedded
 //! server is free of signal handling altogether.
+//!
+//! SIGXFSZ comes where a limit of file sizes is set (`ulimit -f`) and an upload
+//! or a log would exceed it. It would end the process; when somebody watches for
+//! it, the writing fails instead.
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 use std::thread;
 
@@ -28,11 +32,12 @@ pub(crate) struct Watch {
 /// # Errors
 /// If the handlers or the thread can't be had.
 pub(crate) fn watch(mut tell: impl FnMut(Ask) + Send + 'static) -> std::io::Result<Watch> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGXFSZ])?;
     let handle = signals.handle();
     thread::Builder::new().name("onepoll-signals".to_owned()).spawn(move || {
         let asks = [Ask::Drain, Ask::Stop].map(Some).into_iter().chain(std::iter::repeat(None));
-        for (signal, ask) in signals.forever().zip(asks) {
+        let meant = signals.forever().filter(|signal| *signal != SIGXFSZ);
+        for (signal, ask) in meant.zip(asks) {
             match ask {
                 Some(ask) => tell(ask),
                 // As a shell reports a process that a signal has ended.

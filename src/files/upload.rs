@@ -64,6 +64,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// [`origin`](Uploads::origin). This is no access control: whoever can reach
 /// the server can send files, and what is sent is served: a page, too.
 ///
+/// Where the process has a limit of file sizes (`RLIMIT_FSIZE`), what exceeds it
+/// is 507 if SIGXFSZ is handled or ignored, as the `onepoll` command does; else
+/// that signal ends the process.
+///
 /// ```no_run
 /// use onepoll::{App, files::{Files, Uploads}};
 /// let mut app = App::new();

@@ -162,3 +162,16 @@ fn files_can_be_sent_if_told_so() {
     assert!(matches!(put(&served, "a.txt", "new"), 200 | 204));
     assert_eq!(served.client().ask("GET /a.txt", &[]).text(), "new");
 }
+
+/// The system's way to say so is a signal that ends a process.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_the_system_thinks_too_long_ends_nothing() {
+    let served = Served::start(folder(), &["--upload"]);
+    served.limit_files(100_000);
+    let mut client = served.client();
+    client.send(format!("PUT /long HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 200_000));
+    client.send(vec![b'x'; 200_000]);
+    assert_eq!(client.reply().status, 507);
+    expect(&served, &[("/a.txt", 200), ("/long", 404)]);
+}

@@ -105,6 +105,16 @@ impl Served {
         Client::connect(self.addresses[0])
     }
 
+    /// Lets it write files of so many bytes at most, as `ulimit -f` does.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub(crate) fn limit_files(&self, bytes: u64) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        prlimit(Some(pid), Resource::Fsize, limit).expect("it lives");
+    }
+
     /// The names of its threads.
     pub(crate) fn threads(&self) -> Vec<String> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it lives");
