@@ -124,28 +124,28 @@ impl Response {
     /// [`of`](Response::of); the content is dropped.
     #[must_use]
     pub fn into_template(mut self) -> Template {
-        let headers = std::mem::take(self.own());
+        let headers = self.change(std::mem::take);
         let Response { status, content_type, .. } = self;
         let engine = ["server", "date", "upgrade"];
         let is_plain = engine.iter().all(|name| headers.get(name).is_none());
         Template(Arc::new(Shared { status, content_type, headers, is_plain }))
     }
 
-    /// The field lines, to be changed: a copy of what was shared.
-    fn own(&mut self) -> &mut Headers {
-        if let Fields::Shared(template) = &self.fields {
-            let shared = Arc::clone(&template.0);
-            if self.content_type.is_none() {
-                self.content_type = shared.content_type.clone();
-            }
-            self.fields = Fields::Own(Box::new(shared.headers.clone()));
-        } else if let Fields::None = self.fields {
-            self.fields = Fields::Own(Box::default());
-        }
-        match &mut self.fields {
+    /// Changes the field lines; of what was shared, a copy.
+    fn change<T>(&mut self, change: impl FnOnce(&mut Headers) -> T) -> T {
+        let mut own = match std::mem::take(&mut self.fields) {
+            Fields::None => Box::default(),
             Fields::Own(headers) => headers,
-            Fields::None | Fields::Shared(_) => unreachable!("made its own just now"),
-        }
+            Fields::Shared(Template(shared)) => {
+                if self.content_type.is_none() {
+                    self.content_type = shared.content_type.clone();
+                }
+                Box::new(shared.headers.clone())
+            }
+        };
+        let result = change(&mut own);
+        self.fields = Fields::Own(own);
+        result
     }
 
     /// Whether the fields are shared, and none of them is the engine's.
@@ -193,7 +193,7 @@ impl Response {
             return self.set_header(name, value);
         }
         not_reserved(name)?;
-        self.own().add(name, value)
+        self.change(|headers| headers.add(name, value))
     }
 
     /// Replaces all lines of that name by one.
@@ -207,7 +207,7 @@ impl Response {
             return Ok(());
         }
         not_reserved(name)?;
-        self.own().set(name, value)
+        self.change(|headers| headers.set(name, value))
     }
 
     /// Removes all lines of that name; whether there was one.
@@ -215,11 +215,11 @@ impl Response {
         if self.get(name).is_none() {
             return false;
         }
-        let headers = self.own();
+        let removed = self.change(|headers| headers.remove(name));
         if name.eq_ignore_ascii_case("content-type") {
             return self.content_type.take().is_some();
         }
-        headers.remove(name)
+        removed
     }
 
     /// The first value of that field.
