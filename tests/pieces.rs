@@ -2,7 +2,7 @@
 
 mod support;
 
-use onepoll::http::{ContentType, FileSpan, Method, Part, Request, Response, Status};
+use onepoll::http::{ContentType, FileSpan, Method, OpenFile, Part, Request, Response, Status};
 use onepoll::{App, Background, Body, Server};
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ impl Fixture {
         let name = format!("onepoll-pieces-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::write(&path, pattern(LEN)).unwrap();
-        let file = Arc::new(File::open(&path).unwrap());
+        let file = Arc::new(OpenFile::from(File::open(&path).unwrap()));
         let app = move || {
             let mut app = App::new();
             let known = Arc::clone(&file);
@@ -60,12 +60,12 @@ fn reply(parts: Vec<Part>) -> Response {
     Response::new(Status::OK).content(ContentType::BYTES, Body::Pieces(parts))
 }
 
-fn span(file: &Arc<File>, offset: u64, len: u64) -> Part {
+fn span(file: &Arc<OpenFile>, offset: u64, len: u64) -> Part {
     Part::File(FileSpan { file: Arc::clone(file), offset, len })
 }
 
 /// The pattern from 0 to 610,000, in pieces small and large.
-fn every_kind(file: &Arc<File>) -> Vec<Part> {
+fn every_kind(file: &Arc<OpenFile>) -> Vec<Part> {
     let all = pattern(700_000);
     let part = |from: usize, to: usize| all.get(from..to).unwrap().to_vec();
     vec![
@@ -83,7 +83,7 @@ fn every_kind(file: &Arc<File>) -> Vec<Part> {
 }
 
 /// The pattern up to the file's end, by files alone.
-fn spans(file: &Arc<File>) -> Vec<Part> {
+fn spans(file: &Arc<OpenFile>) -> Vec<Part> {
     let piece = LEN as u64 / 16;
     (0..16).map(|n| span(file, n * piece, piece)).collect()
 }
@@ -172,7 +172,7 @@ fn more_than_can_be_counted_is_not_sent() {
 #[test]
 fn the_test_client_reads_them() {
     let fixture = Fixture::new("memory");
-    let file = Arc::new(File::open(&fixture.path).unwrap());
+    let file = Arc::new(OpenFile::from(File::open(&fixture.path).unwrap()));
     let mut app = App::new();
     let known = Arc::clone(&file);
     app.get("/all", move |_: &mut Request| reply(every_kind(&known)));

@@ -96,9 +96,9 @@ fn a_file_is_sent_though_its_file_system_knows_no_nowait() {
     let Ok(content) = std::fs::read(FILE) else { return };
     let server = serve(Config::default(), |app| {
         app.get("/file", |_: &mut Request| {
-            let file = Arc::new(std::fs::File::open(FILE).unwrap());
+            let file = std::fs::File::open(FILE).unwrap();
             let len = file.metadata().unwrap().len();
-            Body::File(FileSpan { file, offset: 0, len })
+            Body::File(FileSpan { file: Arc::new(file.into()), offset: 0, len })
         });
     });
     let mut client = Client::connect(server.local_addr());

@@ -251,7 +251,7 @@ fn read(body: Body) -> (Vec<u8>, bool) {
 
 fn read_file(span: &FileSpan) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; span.len as usize];
-    span.file.read_exact_at(&mut bytes, span.offset)?;
+    span.file.file.read_exact_at(&mut bytes, span.offset)?;
     Ok(bytes)
 }
 

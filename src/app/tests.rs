@@ -416,8 +416,8 @@ fn streams_and_files_are_read_to_their_end() {
             Ok(stream(ContentType::TEXT, Countdown(request.param("from")?)))
         });
         app.get("/file/now", |_: &mut Request| -> Result<Body, Reject> {
-            let file = Arc::new(std::fs::File::open("Cargo.toml")?);
-            Ok(Body::File(crate::http::FileSpan { file, offset: 1, len: 7 }))
+            let file = std::fs::File::open("Cargo.toml")?;
+            Ok(Body::File(crate::http::FileSpan { file: Arc::new(file.into()), offset: 1, len: 7 }))
         });
     });
     for (target, text, complete) in [

@@ -6,8 +6,8 @@ use super::variant::Others;
 use crate::disk;
 use crate::http::accept::Coding;
 use crate::http::range::Bytes;
-use crate::http::{Body, ContentType, FileSpan, Part, Template};
-use std::fs::{File, Metadata};
+use crate::http::{Body, ContentType, FileSpan, OpenFile, Part, Template};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -47,7 +47,7 @@ pub(super) enum Content {
     /// what was compressed.
     Bytes(Arc<[u8]>),
     /// On the disk.
-    File(Arc<File>),
+    File(Arc<OpenFile>),
 }
 
 impl Representation {
@@ -94,7 +94,7 @@ impl Representation {
                 let Bytes { offset, len } = bytes;
                 if let Some(len) = usize::try_from(len).ok().filter(|len| *len <= COPY_MAX) {
                     let mut few = vec![0; len];
-                    if disk::read_resident(file, &mut few, offset).is_ok_and(|n| n == len) {
+                    if disk::read_resident(&file.file, &mut few, offset).is_ok_and(|n| n == len) {
                         return Part::Owned(few);
                     }
                 }

@@ -23,8 +23,9 @@ use super::resource::{Content, Representation, Resource, Stamp};
 use super::temperature::{Inbox, Outbox, mailbox};
 use super::{fields, listing, mime, variant};
 use crate::disk::{self, Jail, OpenError, Opened};
-use crate::http::{Method, Request, Response, Status};
+use crate::http::{FileState, Method, OpenFile, Request, Response, Status};
 use rustix::io::Errno;
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -60,6 +61,14 @@ impl Site {
             Wait::Never => self.jail.open_cached(path.as_bytes()),
             Wait::Allowed => self.jail.open(path.as_bytes()),
         }
+    }
+
+    /// A file that the engine is to send. It looks at the file once more before
+    /// the end, if that is free of waiting.
+    fn content(&self, file: File, facts: &Facts) -> Content {
+        let Facts { len, modified, .. } = *facts;
+        let state = self.is_local.then_some(FileState { len, modified });
+        Content::File(Arc::new(OpenFile { file, state }))
     }
 }
 
@@ -239,7 +248,8 @@ impl Visit<'_> {
             io::ErrorKind::WouldBlock => Stop::Wait,
             _ => Stop::Status(status_of(path, &error)),
         };
-        let Read { content, stamp, facts, is_still } = read(opened, self.wait).map_err(failed)?;
+        let Read { content, stamp, facts, is_still } =
+            read(self.site, opened, self.wait).map_err(failed)?;
         let content_type = match self.site.options.media_type(path) {
             Some(own) => own.clone(),
             None => mime::of(path),
@@ -428,12 +438,12 @@ pub(super) struct Read {
 ///
 /// # Errors
 /// `WouldBlock` if it may not wait and had to; else as the system says.
-pub(super) fn read(opened: Opened, wait: Wait) -> io::Result<Read> {
+pub(super) fn read(site: &Site, opened: Opened, wait: Wait) -> io::Result<Read> {
     let Opened { file, mut metadata } = opened;
     for _ in 0..READS_MAX {
         let (facts, stamp) = (Facts::of(&metadata), Stamp::of(&metadata));
         if facts.len > SMALL_MAX {
-            let content = Content::File(Arc::new(file));
+            let content = site.content(file, &facts);
             return Ok(Read { content, stamp, facts, is_still: true });
         }
         // At most SMALL_MAX; one more byte would show that it grew.
@@ -449,7 +459,7 @@ pub(super) fn read(opened: Opened, wait: Wait) -> io::Result<Read> {
         }
     }
     let (facts, stamp) = (Facts::of(&metadata), Stamp::of(&metadata));
-    Ok(Read { content: Content::File(Arc::new(file)), stamp, facts, is_still: false })
+    Ok(Read { content: site.content(file, &facts), stamp, facts, is_still: false })
 }
 
 /// Whether what isn't found could be a page of an application in the browser:

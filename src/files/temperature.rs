@@ -183,7 +183,7 @@ fn is_still_that(site: &Site, request: &Request, resource: &Resource) -> bool {
     let form = variant::choose(request, resource);
     match &form.content {
         Content::File(file) if site.is_local => {
-            let stamp = file.metadata().map(|metadata| Stamp::of(&metadata));
+            let stamp = file.file.metadata().map(|metadata| Stamp::of(&metadata));
             stamp.is_ok_and(|stamp| variant::stamp_of(resource, form) == Some(stamp))
         }
         _ => true,

@@ -232,7 +232,7 @@ fn sibling(
     wait: Wait,
 ) -> Result<Option<Read>, Stop> {
     let Some(opened) = open(site, path, identity, coding, wait)? else { return Ok(None) };
-    match read(opened, wait) {
+    match read(site, opened, wait) {
         Ok(read) => Ok(read.is_still.then_some(read)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Stop::Wait),
         Err(error) => {

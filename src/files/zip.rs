@@ -30,8 +30,8 @@ pub(super) fn zip(resource: &Resource, wait: Wait) -> io::Result<Option<Represen
         Content::Bytes(bytes) => pack(bytes.chunks(PIECE), most)?,
         Content::File(_) if wait == Wait::Never => return Err(io::ErrorKind::WouldBlock.into()),
         Content::File(file) => {
-            let packed = pack_file(file, facts.len, most)?;
-            if Stamp::of(&file.metadata()?) != resource.stamp {
+            let packed = pack_file(&file.file, facts.len, most)?;
+            if Stamp::of(&file.file.metadata()?) != resource.stamp {
                 return Err(changed());
             }
             packed

@@ -178,12 +178,42 @@ impl fmt::Debug for Part {
 #[derive(Clone, Debug)]
 pub struct FileSpan {
     /// The file, opened for reading.
-    pub file: Arc<File>,
+    pub file: Arc<OpenFile>,
     /// Where the part begins.
     pub offset: u64,
     /// How long it is. If the file turns out shorter, the connection is cut:
     /// the client sees that the content is incomplete.
     pub len: u64,
+}
+
+/// A file that is open for reading, and what it was when its length was learnt.
+///
+/// What is sent from the disk is read while it is sent. If its state is known, the
+/// engine looks at the file once more before it sends the last bytes: content that was
+/// rewritten meanwhile is cut, so that a client never takes a mixture for a file.
+/// A file that only became longer, as logs do, counts as unchanged.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The file itself.
+    pub file: File,
+    /// What it was when its length was learnt. `None`: the content is sent
+    /// without a second look.
+    pub state: Option<FileState>,
+}
+
+/// What a file was at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its last change, in Unix seconds (0 before 1970), and the nanoseconds beyond.
+    pub modified: (u64, u32),
+}
+
+impl From<File> for OpenFile {
+    fn from(file: File) -> OpenFile {
+        OpenFile { file, state: None }
+    }
 }
 
 /// A stream of content.

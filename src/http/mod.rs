@@ -45,7 +45,9 @@ pub mod target;
 
 #[cfg(feature = "cookies")]
 pub use ::cookie;
-pub use body::{Body, FileSpan, Part, Pull, Refusal, Sink, Source, Switched, Takeover};
+pub use body::{
+    Body, FileSpan, FileState, OpenFile, Part, Pull, Refusal, Sink, Source, Switched, Takeover,
+};
 pub use exchange::{Bookmark, Exchange, Home, Now, Peer, Wake};
 pub use headers::{Headers, InvalidField};
 pub use method::{Method, Version};

@@ -16,7 +16,7 @@ mod span;
 
 pub use listener::Listener;
 pub use socket::Stream;
-pub(crate) use span::Residents;
+pub(crate) use span::{Residents, was_rewritten};
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -62,6 +62,13 @@ pub trait Socket {
     /// # Errors
     /// As [`write`](Socket::write), and what reading the file may give.
     fn send_file(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize>;
+
+    /// Sets how many bytes the kernel may hold that were not sent yet before the
+    /// socket counts as full, and gives what it was. `None` where that can't be
+    /// set.
+    fn set_ahead(&mut self, _bytes: u32) -> Option<u32> {
+        None
+    }
 
     /// Says to the peer that no more will come (a half-close): it can still send.
     ///

@@ -57,6 +57,17 @@ impl Socket for Stream {
         }
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn set_ahead(&mut self, bytes: u32) -> Option<u32> {
+        match self {
+            Stream::Tcp(stream) => {
+                let socket = socket2::SockRef::from(&*stream);
+                let former = socket.tcp_notsent_lowat().ok()?;
+                socket.set_tcp_notsent_lowat(bytes).ok().map(|()| former)
+            }
+        }
+    }
+
     fn shutdown_write(&mut self) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),

@@ -8,7 +8,7 @@
 //! A file that many want at the same time is asked about once for all of them:
 //! [`Residents`] remembers what was in memory a moment ago.
 
-use crate::http::FileSpan;
+use crate::http::{FileSpan, FileState, OpenFile};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -48,7 +48,7 @@ pub(crate) struct Residents(Vec<Resident>);
 struct Resident {
     /// Not the file itself, which is to be closed when its last user goes. As
     /// long as this is here, no other file has its address.
-    file: Weak<File>,
+    file: Weak<OpenFile>,
     offset: u64,
     len: u64,
     until: Option<Instant>,
@@ -97,7 +97,7 @@ pub(crate) fn is_resident(span: &FileSpan) -> bool {
     let at = |offset| {
         let mut byte = [0; 1];
         let mut vector = [io::IoSliceMut::new(&mut byte)];
-        match preadv2(&span.file, &mut vector, offset, ReadWriteFlags::NOWAIT) {
+        match preadv2(&span.file.file, &mut vector, offset, ReadWriteFlags::NOWAIT) {
             Ok(_) => true, // 0 is beyond the end: known without a disk
             Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => false,
             Err(_) => true, // sending it will say what is wrong
@@ -112,14 +112,29 @@ pub(crate) fn is_resident(_span: &FileSpan) -> bool {
     false
 }
 
+/// Whether a file's content may be another than when its length was learnt.
+/// Appended to, as logs are, it isn't: what was promised is still there.
+pub(crate) fn was_rewritten(file: &OpenFile) -> bool {
+    let Some(FileState { len, modified }) = file.state else { return false };
+    // Of an open file on a local disk: no path is walked and nothing is waited for.
+    let Ok(now) = rustix::fs::fstat(&file.file) else { return true };
+    // A time before 1970 counts as 0, as where the state comes from.
+    let seconds = u64::try_from(now.st_mtime).unwrap_or(0);
+    let nanoseconds = u32::try_from(now.st_mtime_nsec).unwrap_or(0);
+    (seconds, nanoseconds) != modified && u64::try_from(now.st_size).unwrap_or(0) <= len
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_was_in_memory_is_remembered_for_a_moment_and_for_its_file_only() {
-        let open =
-            || Arc::new(File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap());
+        let open = || {
+            Arc::new(OpenFile::from(
+                File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap(),
+            ))
+        };
         let known =
             |residents: &Residents| residents.0.iter().filter(|r| r.until.is_some()).count();
         let mut residents = Residents::default();

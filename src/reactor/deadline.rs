@@ -145,7 +145,7 @@ mod tests {
         let mut config = Config { work_timeout: Some(limit), ..Config::default() };
         let connection = Connection::new((), Peer::Unknown, Tick::ZERO);
         let mut active = Active::new(Box::<Exchange>::default(), Tick::ZERO);
-        let file = Arc::new(File::open("/dev/null").unwrap());
+        let file = Arc::new(File::open("/dev/null").unwrap().into());
         active.output.push_file(FileSpan { file, offset: 0, len: 1 });
         let why =
             |active: &Active, config: &Config| connection.deadline(Some(active), config, false);

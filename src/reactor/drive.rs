@@ -187,10 +187,12 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 if !mutant!("writable-kept") {
                     self.connection.bits.clear(Bits::WRITABLE);
                 }
+                self.look_ahead();
                 self.settle_replies();
                 written > before
             }
             Ok(Flushed::Budget) => {
+                self.look_ahead();
                 self.settle_replies();
                 false
             }
@@ -210,10 +212,15 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         }
     }
 
+    fn look_ahead(&mut self) {
+        self.active.output.look_ahead(&mut self.connection.socket, self.shared.tick);
+    }
+
     /// The client has taken all that it was slow to take. The time for its next
     /// request begins now: while output was queued it may not have been read from.
     #[cold]
     fn caught_up(&mut self) {
+        self.active.output.look_near(&mut self.connection.socket);
         self.connection.since = self.shared.tick;
         if let Phase::Head(_) = self.active.phase {
             self.active.begun = self.shared.tick;

@@ -96,7 +96,7 @@ fn warm(span: &FileSpan) {
     let (mut at, end) = (span.offset, span.offset.saturating_add(span.len));
     while at < end {
         let room = scratch.len().min((end - at) as usize);
-        match span.file.read_at(scratch.get_mut(..room).unwrap_or(&mut []), at) {
+        match span.file.file.read_at(scratch.get_mut(..room).unwrap_or(&mut []), at) {
             Ok(0) | Err(_) => return,
             Ok(n) => at += n as u64,
         }

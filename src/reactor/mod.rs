@@ -33,6 +33,7 @@
 //! sleep while that queue has somebody in it.
 
 mod accept;
+mod ahead;
 mod buffers;
 mod clock;
 mod connection;

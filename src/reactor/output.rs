@@ -9,8 +9,10 @@
 //!               \--(no room, or the queue is not empty)-> queue -> writev, sendfile
 //! ```
 
+use super::ahead::Ahead;
+use super::clock::Tick;
 use crate::http::{FileSpan, Part};
-use crate::net::Socket;
+use crate::net::{self, Socket};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::ops::Range;
@@ -45,6 +47,8 @@ pub(crate) struct Output {
     files: usize,
     /// Whether the file at the front can be read without waiting.
     front: Front,
+    /// Of a long file's client.
+    ahead: Ahead,
     /// Bytes ever given to this connection, and bytes that the socket took.
     pub(crate) pushed: u64,
     pub(crate) written: u64,
@@ -222,7 +226,11 @@ impl Output {
                         Front::Unknown if resident(&FileSpan { len, ..span.clone() }) => {}
                         _ => return Ok(Flushed::Cold),
                     }
-                    retry(|| match socket.send_file(&span.file, span.offset, len as usize) {
+                    // With these bytes the client would take it for whole.
+                    if len == span.len && net::was_rewritten(&span.file) {
+                        return Err(io::Error::other("a file was rewritten while it was sent"));
+                    }
+                    retry(|| match socket.send_file(&span.file.file, span.offset, len as usize) {
                         // Shorter than it was: what was promised can't be kept.
                         Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
                         other => other,
@@ -300,6 +308,7 @@ impl Output {
         self.queued = 0;
         self.files = 0;
         self.front = Front::Unknown;
+        self.ahead = Ahead::default();
     }
 
     /// Counts anew, for another connection.
@@ -307,6 +316,18 @@ impl Output {
     pub(crate) fn restart(&mut self) {
         self.pushed = 0;
         self.written = 0;
+    }
+
+    /// After a flush that left something: may the kernel take more at once?
+    pub(crate) fn look_ahead<K: Socket>(&mut self, socket: &mut K, now: Tick) {
+        if let Some(Piece::File(span)) = self.queue.front() {
+            self.ahead.look(socket, self.written, span.len, now);
+        }
+    }
+
+    /// Nothing is left: as before.
+    pub(crate) fn look_near<K: Socket>(&mut self, socket: &mut K) {
+        self.ahead.end(socket);
     }
 
     /// The part of a file that is to be sent next, cut to a slice, for a helper

@@ -1,6 +1,7 @@
 //! Content that both sides know without sending it to each other: a part of one
 //! long block, named by where it begins.
 
+use crate::http::OpenFile;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -31,15 +32,15 @@ pub(crate) fn part(key: usize, len: usize) -> &'static [u8] {
 }
 
 /// The block as a file that no path leads to any more.
-pub(crate) fn file() -> io::Result<Arc<File>> {
-    static FILE: OnceLock<Arc<File>> = OnceLock::new();
+pub(crate) fn file() -> io::Result<Arc<OpenFile>> {
+    static FILE: OnceLock<Arc<OpenFile>> = OnceLock::new();
     if let Some(file) = FILE.get() {
         return Ok(Arc::clone(file));
     }
     let name = format!("onepoll-sim-{}-{:?}", std::process::id(), std::thread::current().id());
     let path: PathBuf = std::env::temp_dir().join(name);
     File::create(&path)?.write_all(block())?;
-    let file = Arc::new(File::open(&path)?);
+    let file = Arc::new(OpenFile::from(File::open(&path)?));
     std::fs::remove_file(&path)?;
     Ok(Arc::clone(FILE.get_or_init(|| file)))
 }

@@ -165,6 +165,27 @@ fn a_file_that_grows_is_sent_as_long_as_it_was_and_one_that_shrinks_is_cut() {
     }
 }
 
+/// It would look whole, and be of two versions.
+#[test]
+fn a_file_that_is_rewritten_in_place_while_it_is_sent_is_cut() {
+    let len = 32 << 20; // more than the sockets hold
+    for range in ["", "Range: bytes=1-\r\n", "Range: bytes=0-9,100000-\r\n"] {
+        let tree = Tree::empty();
+        tree.put("f", vec![1; len]);
+        let server = serve(tree.files());
+        let mut client = Client::connect_narrow(server.local_addr());
+        client.send(format!("GET /f HTTP/1.1\r\nHost: x\r\n{range}\r\n"));
+        let head = client.head();
+        let promised: usize = head.get("content-length").unwrap().parse().unwrap();
+        let mut file = fs::OpenOptions::new().write(true).open(tree.site().join("f")).unwrap();
+        file.write_all(&vec![2; len]).unwrap();
+        let (content, _) = client.rest();
+        assert!(content.len() < promised, "{} bytes", content.len());
+        // The next one gets the new version.
+        assert!(get(server.local_addr(), "/f").expect(200).body.iter().all(|b| *b == 2));
+    }
+}
+
 #[test]
 fn what_was_removed_is_sent_to_its_end() {
     let tree = Tree::empty();

@@ -9,7 +9,7 @@ use onepoll::app::{
     redirect, stream,
 };
 use onepoll::http::{
-    Body, ContentType, End, FileSpan, Intake, Method, Request, Response, Sink, Status,
+    Body, ContentType, End, FileSpan, Intake, Method, OpenFile, Request, Response, Sink, Status,
 };
 use onepoll::server::Background;
 use onepoll::stats::Stats;
@@ -355,7 +355,7 @@ fn sinks(app: &mut App, seen: &Arc<Seen>, gate: &Gate) {
 }
 
 /// A file of the pattern without a name.
-fn temporary(len: usize) -> io::Result<Arc<File>> {
+fn temporary(len: usize) -> io::Result<Arc<OpenFile>> {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("onepoll-test-{}-{number}", std::process::id());
@@ -363,5 +363,5 @@ fn temporary(len: usize) -> io::Result<Arc<File>> {
     File::create(&path)?.write_all(&pattern(len))?;
     let file = File::open(&path)?;
     std::fs::remove_file(&path)?;
-    Ok(Arc::new(file))
+    Ok(Arc::new(file.into()))
 }

@@ -31,7 +31,7 @@ fn small(path: &str, len: usize) -> Arc<Resource> {
 }
 
 fn large(path: &str) -> Arc<Resource> {
-    resource(path, Content::File(Arc::new(File::open("Cargo.toml").unwrap())))
+    resource(path, Content::File(Arc::new(File::open("Cargo.toml").unwrap().into())))
 }
 
 /// Counts what is there anew.

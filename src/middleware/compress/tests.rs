@@ -150,7 +150,7 @@ fn what_is_left_alone() {
 
 fn this_file() -> FileSpan {
     let file = std::fs::File::open("Cargo.toml").expect("it is there");
-    FileSpan { file: Arc::new(file), offset: 0, len: 1500 }
+    FileSpan { file: Arc::new(file.into()), offset: 0, len: 1500 }
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn responses() -> Vec<Response> {
     }
     let mut closing = text();
     closing.close();
-    let file = Arc::new(std::fs::File::open("/dev/null").unwrap());
+    let file = Arc::new(std::fs::File::open("/dev/null").unwrap().into());
     all.push(Response::default().body(Body::File(FileSpan { file, offset: 0, len: 3 })));
     all.extend([closing, stream(None), stream(Some(5)), switch(Status::OK)]);
     all.push(switch(Status::SWITCHING_PROTOCOLS).header("Upgrade", "x"));
