@@ -1,6 +1,7 @@
 //! Every limit and every deadline, with its default and the reason for it.
 
 use crate::error::Error;
+use crate::http::{Forwarded, Networks};
 use std::time::Duration;
 
 /// What an engine allows: sizes in bytes, times as durations.
@@ -77,9 +78,69 @@ pub struct Config {
     /// a request may be on its way: 2 s.
     pub drain_idle: Duration,
 
+    /// What clients of one address may take: no limit.
+    pub per_address: PerAddress,
+    /// Whose connections begin with a PROXY header (version 1 or 2): nobody's. From
+    /// these addresses there must be one, in front of anything else, TLS as well, and
+    /// the peer is whom it names; `LOCAL` and `UNKNOWN` leave the proxy's. It has
+    /// `first_timeout` to come. From others it is no request, and answered 400.
+    pub proxy_protocol: Networks,
+    /// Proxies that are believed what they say of their clients: nobody.
+    ///
+    /// From them, `Request::peer`, `is_secure`, `scheme` and `authority` are the
+    /// client's, as told in the fields that `forwarded` names, and so all that
+    /// follows from them: logs, limits by address, `Secure` cookies. The list is
+    /// walked from its right end, so that a client can't add to it. They may also
+    /// name their requests (`middleware::RequestIds`).
+    pub trusted: Networks,
+    /// Which fields they say it in: `X-Forwarded-For`, `-Proto` and `-Host`.
+    pub forwarded: Forwarded,
+
     /// Sent as `Server` (RFC 9110 section 10.2.4): `onepoll`; `None` for no such
     /// field.
     pub server_name: Option<String>,
+}
+
+/// What the clients of one address may take: an IPv4 address, or the /64 of an
+/// IPv6 one, since that is what a household has at the least. It is checked when a
+/// client is accepted, or, behind a proxy that speaks the PROXY protocol, when it is
+/// known who it is.
+///
+/// A large office or a mobile network may share an address: some hundred
+/// connections are not many for them. `Config::trusted` is exempt, as proxies come
+/// for all their clients.
+///
+/// ```
+/// use onepoll::Config;
+/// use onepoll::PerAddress;
+/// let per_address = PerAddress { connections_max: Some(200), ..PerAddress::default() };
+/// let config = Config { per_address, ..Config::default() };
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PerAddress {
+    /// Connections at once: no limit.
+    pub connections_max: Option<u32>,
+    /// New connections per second: no limit. So many may come at once.
+    pub rate_max: Option<u32>,
+    /// What happens to those beyond.
+    pub turn_away: TurnAway,
+    /// Who is not counted: nobody, but for [`Config::trusted`].
+    pub exempt: Networks,
+}
+
+/// What happens to a client that is turned away for its address. The default is
+/// [`TooManyRequests`](TurnAway::TooManyRequests).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TurnAway {
+    /// It is told: `429`, and closed. For 64 at a time, which take a slot for that;
+    /// more are closed without a word.
+    #[default]
+    TooManyRequests,
+    /// The same with `503` and `Retry-After`.
+    Unavailable,
+    /// It is closed without a word: what costs least.
+    Close,
 }
 
 /// Sizes within one message, in bytes or counts.
@@ -141,6 +202,10 @@ impl Default for Config {
             helper_queue: 1024,
             join_limit: Duration::from_secs(5),
             drain_idle: Duration::from_secs(2),
+            per_address: PerAddress::default(),
+            proxy_protocol: Networks::none(),
+            trusted: Networks::none(),
+            forwarded: Forwarded::X,
             server_name: Some("onepoll".to_owned()),
         }
     }
@@ -195,6 +260,9 @@ impl Config {
         }
         if self.helpers_max == 0 || self.helpers_max > 1024 {
             return wrong("helpers_max", "must be 1 to 1,024 threads");
+        }
+        if self.per_address.rate_max.is_some_and(|rate| rate == 0 || rate > 1_000_000) {
+            return wrong("per_address.rate_max", "must be 1 to 1,000,000 a second");
         }
         if self.requests_per_connection == 0 {
             return wrong("requests_per_connection", "must be at least 1");

@@ -121,7 +121,7 @@ pub mod sim;
 pub mod stats;
 
 pub use app::{App, Reject, Reply, after, created, offload, ok, redirect};
-pub use config::{Config, Limits, Overload};
+pub use config::{Config, Limits, Overload, PerAddress, TurnAway};
 pub use error::Error;
 pub use http::{Body, Method, Request, Response, Status};
 pub use server::{Background, Handle, Running, Server};

@@ -103,11 +103,12 @@ impl Now {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Peer {
-    /// A TCP client.
+    /// A TCP client. A port that is not known, as proxies often tell none, is 0.
     Tcp(SocketAddr),
     /// A client on a Unix socket.
     Unix,
-    /// Nobody: a request made by hand, as in a test.
+    /// Nobody: a request made by hand, as in a test, or somebody whom a proxy
+    /// doesn't name.
     #[default]
     Unknown,
 }
@@ -115,6 +116,8 @@ pub enum Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // As a proxy names it, without a port.
+            Peer::Tcp(addr) if addr.port() == 0 => addr.ip().fmt(f),
             Peer::Tcp(addr) => addr.fmt(f),
             Peer::Unix => f.write_str("unix"),
             Peer::Unknown => f.write_str("-"),

@@ -18,11 +18,13 @@
 //! application above; [`Step`] is its answer.
 
 mod body;
+mod cidr;
 #[cfg(any(feature = "files", feature = "gzip"))]
 pub(crate) mod compressible;
 #[cfg(feature = "cookies")]
 mod cookies;
 mod exchange;
+pub(crate) mod forwarded;
 mod headers;
 #[cfg(feature = "json")]
 mod json;
@@ -48,7 +50,9 @@ pub use ::cookie;
 pub use body::{
     Body, FileSpan, FileState, OpenFile, Part, Pull, Refusal, Sink, Source, Switched, Takeover,
 };
+pub use cidr::{BadCidr, Cidr, Networks};
 pub use exchange::{Bookmark, Exchange, Home, Now, Peer, Wake};
+pub use forwarded::Forwarded;
 pub use headers::{Headers, InvalidField};
 pub use method::{Method, Version};
 pub use params::{BadParam, Params};

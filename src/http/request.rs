@@ -48,6 +48,8 @@ pub(crate) struct Span {
 #[derive(Clone, Default)]
 pub(crate) struct Origin {
     pub(crate) peer: Peer,
+    /// The trusted proxy that named `peer`.
+    pub(crate) via: Option<Peer>,
     pub(crate) secure: bool,
     pub(crate) connection: u64,
     pub(crate) now: Option<Now>,
@@ -113,7 +115,8 @@ impl Request {
 
     /// Host and port that the request is for: from the target if it is in
     /// absolute or authority form (it wins, RFC 9112 section 3.2.2), else from
-    /// `Host`. Empty if an HTTP/1.0 client gave none.
+    /// `Host`. Empty if an HTTP/1.0 client gave none. Behind a
+    /// [trusted](crate::Config::trusted) proxy it is what that says, if it does.
     pub fn authority(&self) -> &str {
         self.str(self.authority)
     }
@@ -186,14 +189,32 @@ impl Request {
         value.ok_or_else(|| BadParam { name: name.to_owned() })
     }
 
-    /// Who sent it.
+    /// Who sent it: the client, also behind proxies that are
+    /// [trusted](crate::Config::trusted). Nobody else is believed what its fields say.
     pub fn peer(&self) -> Peer {
         self.origin.peer
     }
 
-    /// Whether it came over TLS.
+    /// Who is at the other end of the connection: the client, or the last proxy.
+    /// Under the PROXY protocol whom its header names.
+    pub fn via(&self) -> Peer {
+        self.origin.via.unwrap_or(self.origin.peer)
+    }
+
+    /// Whether [`via`](Request::via) is trusted: so that further fields of it may
+    /// be believed.
+    pub fn is_from_trusted(&self) -> bool {
+        self.origin.via.is_some()
+    }
+
+    /// Whether the client came over TLS; to a trusted proxy, if that says so.
     pub fn is_secure(&self) -> bool {
         self.origin.secure
+    }
+
+    /// `https` if it [is secure](Request::is_secure), else `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.origin.secure { "https" } else { "http" }
     }
 
     /// The number of the connection: no other of this process has it.

@@ -9,7 +9,6 @@ mod cors;
 mod fields;
 mod host_guard;
 mod limits;
-mod peers;
 mod rate_limit;
 mod request_id;
 mod security_headers;

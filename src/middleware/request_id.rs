@@ -1,10 +1,9 @@
 //! A name for each request, to find it in the logs of several programs.
 
-use super::peers::Peers;
 use crate::app::{After, Flow, Middleware};
 use crate::error::Error;
 use crate::http::chars::is_token;
-use crate::http::{Request, Response};
+use crate::http::{BadCidr, Networks, Request, Response};
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -12,8 +11,9 @@ use std::sync::Arc;
 /// Names each request: the name is in its bag as [`RequestId`], in the reply's
 /// field, and in the access log's JSON.
 ///
-/// A name that the client sent is taken over only from trusted peers, proxies
-/// that is: anybody else could have requests of others found under it. Names are
+/// A name that came with the request is taken over only from proxies that are
+/// trusted, by [`Config::trusted`](crate::Config::trusted) or [here](RequestIds::trust):
+/// anybody else could have requests of others found under it. Names are
 /// 32 hex digits; they can't be foretold, but they are no secrets.
 ///
 /// ```
@@ -32,7 +32,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct RequestIds {
     field: String,
-    trusted: Peers,
+    trusted: Networks,
     /// Hashes of a counter with random keys.
     high: RandomState,
     low: RandomState,
@@ -61,15 +61,16 @@ impl RequestIds {
     pub fn new() -> RequestIds {
         RequestIds {
             field: "X-Request-Id".to_owned(),
-            trusted: Peers::default(),
+            trusted: Networks::none(),
             high: RandomState::new(),
             low: RandomState::new(),
             next: Cell::new(0),
         }
     }
 
-    /// Takes over the names that these peers send: addresses, or networks like
-    /// `10.0.0.0/8`.
+    /// Takes over the names that these send, too, in this alone: addresses, or
+    /// networks like `10.0.0.0/8`. Who is meant is the other end of the connection,
+    /// [`Request::via`].
     ///
     /// # Errors
     /// [`Error::Config`] naming what is no address.
@@ -77,7 +78,8 @@ impl RequestIds {
         mut self,
         peers: impl IntoIterator<Item = T>,
     ) -> Result<RequestIds, Error> {
-        self.trusted = Peers::parse("request id", peers)?;
+        let wrong = |error: BadCidr| Error::Config { field: "request id", why: error.to_string() };
+        self.trusted = Networks::parse(peers).map_err(wrong)?;
         Ok(self)
     }
 
@@ -102,7 +104,7 @@ impl RequestIds {
     }
 
     fn sent(&self, request: &Request) -> Option<RequestId> {
-        if !self.trusted.contains(request.peer()) {
+        if !request.is_from_trusted() && !self.trusted.contains(request.via()) {
             return None;
         }
         let sent = super::fields::single(request, &self.field)?;
@@ -167,6 +169,21 @@ mod tests {
             let name = name(&ids, peer, sent);
             assert!(name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit()), "{name}");
         }
+    }
+
+    #[test]
+    fn proxies_that_are_trusted_in_all_name_requests_too() {
+        let ids = RequestIds::new();
+        let mut request = Request::new(Method::GET, "/");
+        request.headers_mut().add("X-Request-ID", "abc-1").unwrap();
+        request.origin.peer = Peer::Tcp("192.0.2.1:1".parse().unwrap());
+        assert_eq!(ids.sent(&request), None);
+        request.origin.via = Some(Peer::Tcp("10.0.0.1:1".parse().unwrap()));
+        assert_eq!(ids.sent(&request).unwrap().as_str(), "abc-1");
+        // Named here, it is the connection's end that counts, not the client.
+        request.origin.via = None;
+        let ids = RequestIds::new().trust(["192.0.2.1"]).unwrap();
+        assert!(ids.sent(&request).is_some());
     }
 
     #[test]

@@ -168,7 +168,8 @@ impl Hsts {
         self
     }
 
-    /// On all replies: for servers whose clients have TLS up to a proxy.
+    /// On all replies: for servers whose clients have TLS up to a proxy that doesn't
+    /// say so. With one that does, see [`Config::trusted`](crate::Config::trusted).
     #[must_use]
     pub fn behind_proxy(mut self) -> Hsts {
         self.behind_proxy = true;

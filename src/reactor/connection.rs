@@ -384,5 +384,6 @@ pub(crate) fn next_pull(pull: Pull, now: Tick) -> Option<Next> {
 /// Stamps a request with where it came from.
 pub(crate) fn stamp(request: &mut Request, peer: Peer, id: ConnectionId) {
     request.origin.peer = peer;
+    request.origin.secure = false; // of the last request, a proxy may have said so
     request.origin.connection = u64::from(id);
 }

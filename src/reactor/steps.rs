@@ -6,6 +6,7 @@ use super::deadline::Why;
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
+use crate::http::forwarded;
 use crate::http::{Exchange, Intake, Job, Pull, Refusal, Service, Sink, Source, Status, Step};
 use crate::proto::{Fault, Read};
 use std::io;
@@ -31,11 +32,22 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.connection.http.close_after();
         }
         stamp(&mut exchange.request, self.connection.peer, self.id);
+        if !self.shared.config.trusted.is_empty() {
+            self.look_behind_proxy(&mut exchange);
+        }
         exchange.request.origin.now = Some(self.shared.now);
         match self.service.begin(exchange) {
             Step::Respond(exchange) => self.reply(exchange),
             step => self.step(step),
         }
+    }
+
+    /// If the peer is a proxy that is trusted: who is behind it.
+    #[cold]
+    #[inline(never)]
+    fn look_behind_proxy(&self, exchange: &mut Exchange) {
+        let config = &self.shared.config;
+        forwarded::resolve(&mut exchange.request, &config.trusted, config.forwarded);
     }
 
     /// What the service asked for is done: it has the word again.

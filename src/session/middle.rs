@@ -102,7 +102,9 @@ impl Sessions {
         self.with(|shared| shared.name = name.to_owned())
     }
 
-    /// The cookie is `Secure` always: for servers behind a proxy that speaks TLS.
+    /// The cookie is `Secure` always: for servers behind a proxy that speaks TLS and
+    /// doesn't say so. One that does, and is [trusted](crate::Config::trusted), needs
+    /// nothing here.
     /// Browsers send it over plain HTTP to `localhost` at most.
     #[must_use]
     pub fn secure(self) -> Sessions {
