@@ -70,6 +70,12 @@ impl fmt::Display for Error {
                     io::ErrorKind::AddrNotAvailable => {
                         f.write_str("this machine has no such address")
                     }
+                    io::ErrorKind::PermissionDenied if address.starts_with("unix:") => {
+                        f.write_str("permission denied to make a socket there")
+                    }
+                    io::ErrorKind::NotFound if address.starts_with("unix:") => {
+                        f.write_str("there is no such folder")
+                    }
                     io::ErrorKind::PermissionDenied => {
                         f.write_str("permission denied; ports below 1024 are for the superuser")
                     }

@@ -1,35 +1,28 @@
 //! Listening sockets, with the options that accepted ones inherit.
 
-use super::Stream;
+use super::unix::{self, SocketFile};
+use super::{SocketOptions, Stream};
 use crate::http::Peer;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
-
-/// Clients that may wait in the kernel's queue; it caps this at
-/// `net.core.somaxconn` (4,096 on Linux). A short queue drops connection
-/// attempts in a burst, and each costs its client a second.
-const BACKLOG: i32 = 4096;
-/// Bytes of ours that the kernel holds back before it says that a socket is
-/// writable again. Without it a slow reader's progress is only seen in steps of
-/// the send buffer, megabytes at a time, and looks stalled between them.
-const NOTSENT_LOWAT: u32 = 128 * 1024;
-
-/// A client that is gone without a word (its machine lost power) is noticed even
-/// where nothing is sent to it and nothing is expected of it, as while a stream
-/// is pending: after two minutes.
-const PROBES: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(60))
-    .with_interval(Duration::from_secs(15))
-    .with_retries(4);
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 /// A socket that takes clients.
 #[derive(Debug)]
 pub struct Listener {
-    inner: mio::net::TcpListener,
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(mio::net::TcpListener),
+    /// With the file to be removed in the end, if it is ours.
+    Unix(mio::net::UnixListener, Option<SocketFile>),
 }
 
 impl Listener {
@@ -37,13 +30,12 @@ impl Listener {
     /// clients are taken as well, whatever the system's own default is.
     ///
     /// `SO_REUSEADDR` is set, so that a restarted server gets its port back at
-    /// once; so is `TCP_NODELAY`, inherited by every accepted socket: replies
-    /// are written whole, and waiting to join them with later ones only delays.
+    /// once; for the rest see [`SocketOptions`].
     ///
     /// # Errors
     /// As the system says: address in use, not available, permission denied.
     pub fn bind(address: SocketAddr) -> io::Result<Listener> {
-        Listener::with(address, false)
+        Listener::with(address, false, &SocketOptions::default())
     }
 
     /// As [`bind`](Listener::bind), but IPv4 clients are left to others: for
@@ -52,32 +44,133 @@ impl Listener {
     /// # Errors
     /// As [`bind`](Listener::bind).
     pub fn bind_only_v6(address: SocketAddr) -> io::Result<Listener> {
-        Listener::with(address, true)
+        Listener::with(address, true, &SocketOptions::default())
     }
 
-    fn with(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
+    /// As [`bind`](Listener::bind), with these options.
+    ///
+    /// # Errors
+    /// As [`bind`](Listener::bind).
+    pub fn with(
+        address: SocketAddr,
+        only_v6: bool,
+        options: &SocketOptions,
+    ) -> io::Result<Listener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
             socket.set_only_v6(only_v6)?;
         }
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_keepalive(&PROBES)?;
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        socket.set_tcp_notsent_lowat(NOTSENT_LOWAT)?;
+        options.set_tcp(&socket)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let listener = std::net::TcpListener::from(std::os::fd::OwnedFd::from(socket));
-        Ok(Listener { inner: mio::net::TcpListener::from_std(listener) })
+        options.listen(&socket)?;
+        let listener = std::net::TcpListener::from(OwnedFd::from(socket));
+        Ok(Listener { inner: Inner::Tcp(mio::net::TcpListener::from_std(listener)) })
     }
 
-    /// Where it listens.
+    /// Listens on a Unix socket: a path, or `@name` for an abstract name, which
+    /// only Linux has. Clients of it are [`Peer::Unix`].
+    ///
+    /// A socket that a server left behind which is gone is replaced; one where
+    /// somebody listens is in use, and any other file of that name is in the way.
+    /// The file is removed when the listener is dropped, if it is still its own.
+    ///
+    /// # Errors
+    /// As the system says; a path may have about 107 bytes.
+    pub fn unix(name: impl AsRef<Path>, options: &SocketOptions) -> io::Result<Listener> {
+        let (socket, file) = unix::listen(name.as_ref(), options)?;
+        Ok(Listener::of_unix(socket, file))
+    }
+
+    /// Takes a socket that another program has made and listens on: TCP or Unix.
+    /// It gets the usual [`SocketOptions`], but for the backlog, which is that
+    /// program's, as is its file, if it has one.
+    ///
+    /// # Errors
+    /// If it is no socket, or none that takes stream connections.
+    ///
+    /// ```
+    /// use onepoll::net::Listener;
+    /// let made = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// assert!(Listener::inherit(made.into()).is_ok());
+    /// let file = std::fs::File::open("/dev/null").unwrap();
+    /// assert_eq!(Listener::inherit(file.into()).unwrap_err().to_string(), "it is no socket");
+    /// ```
+    pub fn inherit(socket: OwnedFd) -> io::Result<Listener> {
+        let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why);
+        let it = SockRef::from(&socket);
+        let kind = it.r#type().map_err(|_| wrong("it is no socket"))?;
+        if kind != Type::STREAM {
+            return Err(wrong("it is a socket, but not of streams"));
+        }
+        if !it.is_listener()? {
+            return Err(wrong("it is a socket on which nobody listens"));
+        }
+        let domain = it.domain()?;
+        it.set_nonblocking(true)?;
+        match domain {
+            Domain::IPV4 | Domain::IPV6 => {
+                SocketOptions::default().set_tcp(&socket)?;
+                let listener = std::net::TcpListener::from(socket);
+                Ok(Listener { inner: Inner::Tcp(mio::net::TcpListener::from_std(listener)) })
+            }
+            Domain::UNIX => Ok(Listener::of_unix(socket, None)),
+            _ => Err(wrong("it is a socket, but neither of TCP nor of Unix")),
+        }
+    }
+
+    fn of_unix(socket: OwnedFd, file: Option<SocketFile>) -> Listener {
+        let listener = std::os::unix::net::UnixListener::from(socket);
+        Listener { inner: Inner::Unix(mio::net::UnixListener::from_std(listener), file) }
+    }
+
+    /// Changes the options of a socket that listens already, but for the mode of a
+    /// file. Accepted sockets keep what they have.
     ///
     /// # Errors
     /// As the system says.
+    pub fn set(&self, options: &SocketOptions) -> io::Result<()> {
+        match &self.inner {
+            Inner::Tcp(listener) => {
+                options.set_tcp(listener)?;
+                options.listen(listener)
+            }
+            Inner::Unix(listener, _) => options.listen(listener),
+        }
+    }
+
+    /// Where it listens, with TCP.
+    ///
+    /// # Errors
+    /// As the system says; `AddrNotAvailable` for a Unix socket.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.local_addr()
+        match &self.inner {
+            Inner::Tcp(listener) => listener.local_addr(),
+            Inner::Unix(..) => Err(io::ErrorKind::AddrNotAvailable.into()),
+        }
+    }
+
+    /// Whether a file of ours goes with it.
+    pub(super) fn has_file(&self) -> bool {
+        matches!(&self.inner, Inner::Unix(_, Some(_)))
+    }
+
+    /// From here on the file is somebody else's: it stays.
+    pub(crate) fn leave_file(&mut self) {
+        if let Inner::Unix(_, Some(file)) = &mut self.inner {
+            file.leave();
+        }
+    }
+
+    /// From here on the file is ours: it goes with the listener.
+    pub(super) fn own_file(&mut self) -> io::Result<()> {
+        if let Inner::Unix(listener, file) = &mut self.inner
+            && let Some(path) = listener.local_addr()?.as_pathname()
+        {
+            *file = Some(SocketFile::own(path)?);
+        }
+        Ok(())
     }
 
     /// Takes the next client off the queue.
@@ -85,7 +178,13 @@ impl Listener {
     /// # Errors
     /// `WouldBlock` when nobody waits; else as the system says.
     pub fn accept(&self) -> io::Result<(Stream, Peer)> {
-        let (stream, mut address) = self.inner.accept()?;
+        let (stream, mut address) = match &self.inner {
+            Inner::Tcp(listener) => listener.accept()?,
+            Inner::Unix(listener, _) => {
+                let (stream, _) = listener.accept()?;
+                return Ok((Stream::Unix(stream), Peer::Unix));
+            }
+        };
         // An IPv4 client of `[::]` is the same as one of `0.0.0.0`: for logs,
         // and for whoever counts by address.
         if let SocketAddr::V6(v6) = address
@@ -97,41 +196,64 @@ impl Listener {
     }
 }
 
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.inner {
+            Inner::Tcp(listener) => listener.as_fd(),
+            Inner::Unix(listener, _) => listener.as_fd(),
+        }
+    }
+}
+
+/// Where it listens: `127.0.0.1:8080`, `unix:/run/one.sock`, `unix:@one`.
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner {
+            Inner::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.fmt(f),
+                Err(_) => f.write_str("-"),
+            },
+            Inner::Unix(listener, _) => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|it| it.as_pathname());
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                if let Some(name) = address.as_ref().and_then(|it| {
+                    use std::os::linux::net::SocketAddrExt;
+                    it.as_abstract_name()
+                }) {
+                    return write!(f, "unix:@{}", name.escape_ascii());
+                }
+                match path {
+                    Some(path) => write!(f, "unix:{}", path.display()),
+                    None => f.write_str("unix:-"),
+                }
+            }
+        }
+    }
+}
+
 impl Source for Listener {
     fn register(&mut self, registry: &Registry, token: Token, ways: Interest) -> io::Result<()> {
-        self.inner.register(registry, token, ways)
+        match &mut self.inner {
+            Inner::Tcp(listener) => listener.register(registry, token, ways),
+            Inner::Unix(listener, _) => listener.register(registry, token, ways),
+        }
     }
 
     fn reregister(&mut self, registry: &Registry, token: Token, ways: Interest) -> io::Result<()> {
-        self.inner.reregister(registry, token, ways)
+        match &mut self.inner {
+            Inner::Tcp(listener) => listener.reregister(registry, token, ways),
+            Inner::Unix(listener, _) => listener.reregister(registry, token, ways),
+        }
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.inner.deregister(registry)
+        match &mut self.inner {
+            Inner::Tcp(listener) => listener.deregister(registry),
+            Inner::Unix(listener, _) => listener.deregister(registry),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use socket2::SockRef;
-
-    /// A stream that is pending has no deadline: this is what ends it.
-    #[test]
-    fn accepted_sockets_are_probed() {
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let Stream::Tcp(accepted) = loop {
-            match listener.accept() {
-                Ok((stream, _)) => break stream,
-                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-            }
-        };
-        let socket = SockRef::from(&accepted);
-        assert!(socket.keepalive().unwrap());
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
-        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(15));
-        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
-        assert!(socket.tcp_nodelay().unwrap());
-    }
-}
+mod tests;

@@ -6,15 +6,22 @@
 //!
 //! ```text
 //!   Listener --accept--> Stream : Socket    read, write, write_vectored
-//!   (its options are                        send_file --> span: sendfile
-//!    inherited)                             shutdown_write
+//!   TCP, Unix            TCP, Unix          send_file --> span: sendfile
+//!   (its options are                        shutdown_write
+//!    inherited)                             peek, skip: preamble (PROXY protocol)
+//!      '--> handover: to another process
 //! ```
 
+pub mod handover;
 mod listener;
+mod options;
+pub(crate) mod preamble;
 mod socket;
 mod span;
+mod unix;
 
 pub use listener::Listener;
+pub use options::{Probes, SocketOptions};
 pub use socket::Stream;
 pub(crate) use span::{Residents, was_rewritten};
 
@@ -33,6 +40,26 @@ pub trait Socket {
     /// # Errors
     /// `WouldBlock` when nothing is there; else the connection is broken.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Looks at what is there without taking it, below whatever encrypts it: for
+    /// what stands in front of the stream proper, a PROXY header.
+    ///
+    /// # Errors
+    /// As [`read`](Socket::read); `Unsupported` where there is no such thing.
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let _ = buffer;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes as much of what was looked at by [`peek`](Socket::peek) as the buffer
+    /// holds.
+    ///
+    /// # Errors
+    /// As [`peek`](Socket::peek).
+    fn skip(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let _ = buffer;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Writes as much as fits.
     ///

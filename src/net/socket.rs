@@ -3,7 +3,7 @@
 use super::Socket;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
@@ -15,6 +15,8 @@ use std::os::fd::OwnedFd;
 pub enum Stream {
     /// Over TCP.
     Tcp(mio::net::TcpStream),
+    /// Over a Unix socket.
+    Unix(mio::net::UnixStream),
 }
 
 impl Socket for Stream {
@@ -24,6 +26,22 @@ impl Socket for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => Ok(rustix::io::read(stream, buffer)?),
+            Stream::Unix(stream) => Ok(rustix::io::read(stream, buffer)?),
+        }
+    }
+
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let flags = RecvFlags::PEEK;
+        match self {
+            Stream::Tcp(stream) => Ok(rustix::net::recv(stream, buffer, flags)?.0),
+            Stream::Unix(stream) => Ok(rustix::net::recv(stream, buffer, flags)?.0),
+        }
+    }
+
+    fn skip(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => Ok(rustix::io::read(stream, buffer)?),
+            Stream::Unix(stream) => Ok(rustix::io::read(stream, buffer)?),
         }
     }
 
@@ -31,6 +49,7 @@ impl Socket for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
+            Stream::Unix(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
         }
     }
 
@@ -42,18 +61,21 @@ impl Socket for Stream {
         let flags = SendFlags::NOSIGNAL | SendFlags::MORE;
         match self {
             Stream::Tcp(stream) => Ok(rustix::net::send(stream, bytes, flags)?),
+            Stream::Unix(stream) => Ok(rustix::net::send(stream, bytes, flags)?),
         }
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => stream.write_vectored(pieces),
+            Stream::Unix(stream) => stream.write_vectored(pieces),
         }
     }
 
     fn send_file(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize> {
         match self {
             Stream::Tcp(stream) => super::span::send(stream, file, offset, len),
+            Stream::Unix(stream) => super::span::send(stream, file, offset, len),
         }
     }
 
@@ -71,12 +93,14 @@ impl Socket for Stream {
     fn shutdown_write(&mut self) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
         }
     }
 
     fn into_fd(self) -> Option<OwnedFd> {
         match self {
             Stream::Tcp(stream) => Some(std::net::TcpStream::from(stream).into()),
+            Stream::Unix(stream) => Some(std::os::unix::net::UnixStream::from(stream).into()),
         }
     }
 }
@@ -85,18 +109,21 @@ impl Source for Stream {
     fn register(&mut self, registry: &Registry, token: Token, ways: Interest) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.register(registry, token, ways),
+            Stream::Unix(stream) => stream.register(registry, token, ways),
         }
     }
 
     fn reregister(&mut self, registry: &Registry, token: Token, ways: Interest) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.reregister(registry, token, ways),
+            Stream::Unix(stream) => stream.reregister(registry, token, ways),
         }
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.deregister(registry),
+            Stream::Unix(stream) => stream.deregister(registry),
         }
     }
 }

@@ -83,7 +83,7 @@ impl Background {
     }
 
     /// Where its first listener listens: the port that the system chose, if it
-    /// was asked for port 0.
+    /// was asked for port 0. `0.0.0.0:0` if it has Unix sockets alone.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }

@@ -24,11 +24,12 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::helper::{Pool, Settings};
 use crate::http::Service;
-use crate::net::Listener;
+use crate::net::{Listener, SocketOptions};
 use crate::reactor::Reactor;
 use crate::stats::Stats;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use world::RealWorld;
@@ -46,6 +47,7 @@ const HELPER_IDLE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<Listener>,
+    options: SocketOptions,
     config: Config,
 }
 
@@ -58,7 +60,68 @@ impl Server {
     /// # Errors
     /// [`Error::Listen`], naming the address.
     pub fn bind(address: impl ToSocketAddrs + std::fmt::Debug) -> Result<Server, Error> {
-        Server { listeners: Vec::new(), config: Config::default() }.and_bind(address)
+        Server::new().and_bind(address)
+    }
+
+    /// Listens on a Unix socket: a path, or `@name` for an abstract name (Linux).
+    /// What a server that is gone left behind is replaced: see [`Listener::unix`].
+    ///
+    /// # Errors
+    /// [`Error::Listen`], naming the path.
+    pub fn bind_unix(name: impl AsRef<Path>) -> Result<Server, Error> {
+        Server::new().and_bind_unix(name)
+    }
+
+    /// On this listener, such as an [inherited](Listener::inherit) one.
+    pub fn listener(listener: Listener) -> Server {
+        Server::new().and_listener(listener)
+    }
+
+    /// Without a listener yet, so that what is said of [sockets](Server::sockets)
+    /// counts for the first one, too.
+    pub fn new() -> Server {
+        Server {
+            listeners: Vec::new(),
+            options: SocketOptions::default(),
+            config: Config::default(),
+        }
+    }
+
+    /// Listens on one more Unix socket.
+    ///
+    /// # Errors
+    /// As [`bind_unix`](Server::bind_unix).
+    pub fn and_bind_unix(mut self, name: impl AsRef<Path>) -> Result<Server, Error> {
+        let name = name.as_ref();
+        let failed = |source| Error::Listen { address: format!("unix:{}", name.display()), source };
+        self.listeners.push(Listener::unix(name, &self.options).map_err(failed)?);
+        Ok(self)
+    }
+
+    /// One more listener.
+    #[must_use]
+    pub fn and_listener(mut self, listener: Listener) -> Server {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Sets options of the listening sockets: those there are, and those to come.
+    /// The mode of a Unix socket counts for those to come only.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] for the address whose socket can't have them.
+    pub fn sockets(mut self, options: &SocketOptions) -> Result<Server, Error> {
+        for listener in &self.listeners {
+            let failed = |source| Error::Listen { address: listener.to_string(), source };
+            listener.set(options).map_err(failed)?;
+        }
+        self.options = options.clone();
+        Ok(self)
+    }
+
+    /// The sockets that listen, to show where.
+    pub fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.listeners.iter()
     }
 
     /// Listens on one more address. `[::]` takes IPv4 clients as well, so that
@@ -90,8 +153,8 @@ impl Server {
             (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         let listener = match address.ip() {
             ip if ip == any_v4 && any(any_v6) => return Ok(()), // it is taken care of
-            ip if ip == any_v6 && any(any_v4) => Listener::bind_only_v6(address)?,
-            _ => Listener::bind(address)?,
+            ip if ip == any_v6 && any(any_v4) => Listener::with(address, true, &self.options)?,
+            _ => Listener::with(address, false, &self.options)?,
         };
         self.listeners.push(listener);
         Ok(())
@@ -108,7 +171,7 @@ impl Server {
     /// Where the first listener listens.
     ///
     /// # Errors
-    /// [`Error::Io`] as the system says.
+    /// [`Error::Io`] as the system says, as if it is a Unix socket.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         let first = self.listeners.first().ok_or_else(|| {
             Error::io("asking for the local address")(std::io::ErrorKind::NotFound.into())
@@ -116,7 +179,7 @@ impl Server {
         first.local_addr().map_err(Error::io("asking for the local address"))
     }
 
-    /// Where all listeners listen.
+    /// Where all listeners listen, but for Unix sockets.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok())
     }
@@ -138,8 +201,12 @@ impl Server {
     /// routes that conflict, [`Error::Io`] if the system refuses a poll, a
     /// waker or the first helper thread.
     pub fn start<S: Service>(self, mut service: S) -> Result<Running<S>, Error> {
-        let Server { listeners, mut config } = self;
+        let Server { listeners, mut config, .. } = self;
         config.check()?;
+        if listeners.is_empty() {
+            let why = "there are none: nobody could connect".to_owned();
+            return Err(Error::Config { field: "listeners", why });
+        }
         service.prepare(&config)?;
         config.connections_max = config.connections_max.min(descriptors_for_clients());
         let pool = Pool::new(Settings {
@@ -168,7 +235,9 @@ impl Server {
         S: Service,
         F: FnOnce() -> S + Send + 'static,
     {
-        let address = self.local_addr()?;
+        // Of Unix sockets alone there is none.
+        let address = self.local_addrs().next();
+        let address = address.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
         let (send, receive) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("onepoll".to_owned())
@@ -191,6 +260,12 @@ impl Server {
                 Err(Error::io("starting the server's thread")(std::io::Error::other("it panicked")))
             }
         }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server::new()
     }
 }
 
