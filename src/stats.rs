@@ -114,10 +114,22 @@ kinds! {
         Shed = "shed",
         /// It was refused, as all places were taken.
         Full = "full",
+        /// It was turned away: a limit of its address.
+        Limit = "limit",
         /// The server leaves.
         Drain = "drain",
         /// It left HTTP for another protocol.
         Switched = "switched",
+    }
+}
+
+kinds! {
+    /// Why a client was turned away: see `Config::per_address`.
+    TurnedAway {
+        /// Its address had too many connections open.
+        Connections = "connections",
+        /// Too many new ones had come from its address.
+        Rate = "rate",
     }
 }
 
@@ -231,6 +243,8 @@ pub struct Stats {
     pub closes: Kinds<Close, { Close::ALL.len() }>,
     /// Connections refused for want of a slot, whether with a 503 or without.
     pub refused: Counter,
+    /// Clients turned away for the limits of their address, whether told or not.
+    pub turned_away: Kinds<TurnedAway, { TurnedAway::ALL.len() }>,
     /// Failed accepts, such as for want of descriptors.
     pub accept_errors: Counter,
     /// The same by their kind.

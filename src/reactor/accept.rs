@@ -165,6 +165,7 @@ impl<S: Service, W: World> Reactor<S, W> {
 
     /// Gives a client a slot, or tells it that there is none.
     fn admit(&mut self, socket: W::Socket, peer: Peer) {
+        let Some((socket, bits)) = self.let_in(socket, peer) else { return };
         let max = self.shared.config.connections_max;
         let near = max - max / 10;
         if self.occupied() >= near || self.shared.buffers.is_tight() {
@@ -173,12 +174,16 @@ impl<S: Service, W: World> Reactor<S, W> {
         let full = self.occupied() >= max;
         if full && self.slots.len() >= max + REFUSALS_MAX {
             self.shared.stats.refused.add(1);
+            self.say_goodbye(peer, bits);
             return; // dropped, and so closed
         }
         let id = self.slots.insert(Connection::new(socket, peer, self.shared.tick));
         if id.slot as usize >= max + REFUSALS_MAX {
             // The dead keep their slots to the turn's end.
             self.shared.inbox.serve(id.slot as usize + 1);
+        }
+        if let Some(connection) = self.slots.get_mut(id.slot) {
+            connection.bits.set(bits);
         }
         self.shared.stats.accepted.add(1);
         self.shared.stats.open.set(self.slots.len() as u64);
@@ -201,7 +206,7 @@ impl<S: Service, W: World> Reactor<S, W> {
 
     /// Asks the poll to watch a fresh connection, unless it is over already. If
     /// input came between a first read and this, the poll says so at once.
-    fn watch(&mut self, slot: u32) {
+    pub(super) fn watch(&mut self, slot: u32) {
         let Some(connection) = self.slots.get_mut(slot) else { return };
         if connection.life == Life::Dead {
             return;

@@ -20,6 +20,7 @@ use super::deadline::{Deadline, Why};
 use super::inbox::Inbox;
 use super::output::{Flushed, SLICE};
 use super::slots::ConnectionId;
+use super::visitors::Visitors;
 use super::world::{Bits, World};
 use crate::config::Config;
 use crate::http::{Now, Service};
@@ -50,6 +51,10 @@ pub(crate) struct Shared {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) draining: bool,
+    /// Who is here, by address.
+    pub(crate) visitors: Visitors,
+    /// Connections that are [`REBUFFED`](Bits::REBUFFED).
+    pub(crate) rebuffed: usize,
 }
 
 /// One connection and all that it may use while it is driven.

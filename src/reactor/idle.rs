@@ -80,6 +80,12 @@ impl Idle {
 const NONE: u32 = u32::MAX;
 const UNLINKED: Link = Link { prev: NONE, next: NONE };
 
+impl Default for Idle {
+    fn default() -> Idle {
+        Idle::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,6 +37,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     fn read(&mut self) -> bool {
+        if self.connection.bits.has(Bits::PREAMBLE) {
+            return self.introduce();
+        }
         if !self.shared.buffers.may_read() {
             if !self.connection.bits.has(Bits::WAITING) {
                 self.connection.bits.set(Bits::WAITING);
@@ -85,7 +88,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         }
     }
 
-    fn read_failed(&mut self, error: &io::Error) -> bool {
+    pub(super) fn read_failed(&mut self, error: &io::Error) -> bool {
         match error.kind() {
             io::ErrorKind::WouldBlock if mutant!("read-bit-kept") => {}
             io::ErrorKind::WouldBlock => self.connection.bits.clear(Bits::READABLE),

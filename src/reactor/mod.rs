@@ -45,12 +45,14 @@ mod errand;
 mod idle;
 mod inbox;
 mod input;
+mod introduction;
 mod measure;
 mod output;
 mod reply;
 mod slots;
 mod steps;
 mod turn;
+mod visitors;
 mod wheel;
 mod world;
 

@@ -11,6 +11,7 @@ use super::errand::{Errand, Work, caught};
 use super::inbox::{Inbox, Parcel};
 use super::measure::Lag;
 use super::slots::{ConnectionId, Slots};
+use super::visitors::Visitors;
 use super::wheel::Wheel;
 use super::world::{Bits, Ready, Source, World};
 use crate::config::Config;
@@ -87,6 +88,8 @@ impl<S: Service, W: World> Reactor<S, W> {
             inbox,
             stats,
             draining: false,
+            visitors: Visitors::default(),
+            rebuffed: 0,
             config,
         };
         Reactor {
@@ -370,6 +373,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.wheel.disarm(slot);
             let Some(mut connection) = self.slots.remove(slot) else { continue };
             self.shared.stats.closes.add(connection.why);
+            self.say_goodbye(connection.peer, connection.bits);
             let Some(mut active) = connection.active.take() else { continue };
             let takeover = active.takeover.take();
             let unread = std::mem::take(&mut active.input);

@@ -121,6 +121,12 @@ impl Bits {
     pub(crate) const TOUCHED: Bits = Bits(256);
     /// The connection waits for memory.
     pub(crate) const WAITING: Bits = Bits(512);
+    /// A PROXY header must come before anything else.
+    pub(crate) const PREAMBLE: Bits = Bits(1024);
+    /// The connection counts among those of its peer's address.
+    pub(crate) const COUNTED: Bits = Bits(2048);
+    /// The connection is only there to be told that it may not come.
+    pub(crate) const REBUFFED: Bits = Bits(4096);
 
     /// None of them.
     pub const NONE: Bits = Bits(0);

@@ -52,6 +52,27 @@ impl Client {
         Client::over(socket.into()).expect("options of a socket")
     }
 
+    /// Connects from that address of this machine: 127.0.0.2 is one as well.
+    #[track_caller]
+    pub fn connect_from(from: &str, to: SocketAddr) -> Client {
+        let from: std::net::IpAddr = from.parse().expect("an address");
+        let kind = socket2::Type::STREAM;
+        let socket = socket2::Socket::new(socket2::Domain::for_address(to), kind, None);
+        let socket = socket.expect("a socket");
+        socket.bind(&SocketAddr::new(from, 0).into()).expect("an address of this machine");
+        socket.connect_timeout(&to.into(), PATIENCE).expect("connecting");
+        Client::over(socket.into()).expect("options of a socket")
+    }
+
+    /// Over a Unix socket, which is a stream like any other.
+    #[track_caller]
+    pub fn over_unix(stream: std::os::unix::net::UnixStream) -> Client {
+        let stream = TcpStream::from(std::os::fd::OwnedFd::from(stream));
+        stream.set_read_timeout(Some(PATIENCE)).expect("options of a socket");
+        stream.set_write_timeout(Some(PATIENCE)).expect("options of a socket");
+        Client { stream, buffer: Vec::new() }
+    }
+
     fn over(stream: TcpStream) -> io::Result<Client> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -82,6 +103,14 @@ impl Client {
     /// Sends as much as the server takes.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())
+    }
+
+    /// The reply to these bytes, or to none of them: who is turned away may be told
+    /// before it has said anything.
+    #[track_caller]
+    pub fn try_reply_after(&mut self, bytes: impl AsRef<[u8]>) -> Reply {
+        let _ = self.try_send(bytes);
+        self.reply()
     }
 
     /// Sends it in segments of that many bytes.

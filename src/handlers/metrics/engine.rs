@@ -1,7 +1,7 @@
 //! What the loop says about itself, as metrics.
 
 use super::text::{Text, seconds};
-use crate::stats::{AcceptError, Close, Helpers, Stats, Times};
+use crate::stats::{AcceptError, Close, Helpers, Stats, Times, TurnedAway};
 use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) fn write(text: &mut Text, stats: &Stats) {
@@ -24,6 +24,11 @@ fn connections(text: &mut Text, stats: &Stats) {
     text.single(name, "counter", "Connections accepted.", stats.accepted.value());
     let help = "Connections refused for want of a slot.";
     text.single("onepoll_connections_refused_total", "counter", help, stats.refused.value());
+    let name = "onepoll_connections_turned_away_total";
+    text.family(name, "counter", "Clients turned away for a limit of their address, by which.");
+    for why in TurnedAway::ALL {
+        text.sample(name, "", &[("limit", why.name())], stats.turned_away.of(*why));
+    }
     let name = "onepoll_connections_closed_total";
     text.family(name, "counter", "Connections that ended, by the reason.");
     for why in Close::ALL {
