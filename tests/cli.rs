@@ -7,6 +7,8 @@ mod access;
 mod content;
 #[path = "cli/limits.rs"]
 mod limits;
+#[path = "cli/net.rs"]
+mod net;
 #[path = "cli/served.rs"]
 mod served;
 mod support;

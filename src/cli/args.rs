@@ -4,11 +4,13 @@ mod access;
 mod address;
 mod content;
 mod limits;
+pub(super) mod net;
 
 pub(super) use access::{AccessArgs, UploadArgs};
 pub(super) use address::AddressArgs;
 pub(super) use content::{CacheArgs, ContentArgs};
 pub(super) use limits::LimitArgs;
+pub(super) use net::{CrowdArgs, ProxyArgs, SocketArgs};
 
 use clap::builder::styling::Styles;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -48,6 +50,12 @@ pub(super) struct ServeArgs {
     #[command(flatten, next_help_heading = "Address")]
     pub(super) address: AddressArgs,
 
+    #[command(flatten, next_help_heading = "Address")]
+    pub(super) sockets: SocketArgs,
+
+    #[command(flatten, next_help_heading = "Behind a proxy")]
+    pub(super) proxies: ProxyArgs,
+
     #[command(flatten, next_help_heading = "What is served")]
     pub(super) content: ContentArgs,
 
@@ -62,6 +70,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten, next_help_heading = "Limits")]
     pub(super) limits: LimitArgs,
+
+    #[command(flatten, next_help_heading = "Limits")]
+    pub(super) crowd: CrowdArgs,
 
     /// How requests are logged, on the standard output
     #[arg(long, value_name = "FORMAT", default_value = "combined", help_heading = LOG)]
@@ -83,6 +94,7 @@ Examples:
   onepoll serve                                  this folder, for this machine only
   onepoll serve -a :: -p 8000 --listing ~/share  for everybody who can reach it
   onepoll serve --spa --immutable dist           an application that routes in the browser
+  onepoll serve -a unix:/run/one.sock --trust unix  behind a proxy on this machine
   onepoll serve --upload --auth-file users drop  a place to leave files, with passwords
 
 TIME is 500ms, 10s, 2m or 1h. SIZE is 4096, 64k, 10M or 1G.";

@@ -9,6 +9,7 @@
 //! ```
 
 mod args;
+mod inherited;
 mod log;
 mod serve;
 mod signals;

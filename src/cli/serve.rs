@@ -1,9 +1,11 @@
 //! `onepoll serve`: the files of a folder.
 
-use super::args::{LogFormat, ServeArgs};
+use super::args::{self, LogFormat, ServeArgs};
+use super::inherited;
 use super::signals::{self, Ask};
 use super::urls;
 use onepoll::middleware::{AccessLog, Format};
+use onepoll::net::Listener;
 use onepoll::{App, Error, Request, Response, Server, Status};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -16,10 +18,17 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// # Errors
 /// What kept it from starting, or ended the loop.
 pub(super) fn serve(args: &ServeArgs) -> Result<(), Error> {
+    let given = inherited::listeners(&args.sockets.fd)?;
     let app = application(args)?;
-    let server = bind(&args.address.host, args.address.port)?.config(args.limits.config());
+    let config = args::net::config(args.limits.config(), &args.proxies, &args.crowd)?;
+    let server = listen(args, given)?.config(config);
     // With port 0, only now is it known which.
     let addresses: Vec<SocketAddr> = server.local_addrs().collect();
+    let unix = server.listeners().map(ToString::to_string).filter(|it| it.starts_with("unix:"));
+    let mut shown: Vec<String> = unix.collect();
+    if !addresses.is_empty() {
+        shown.insert(0, urls::list(&addresses));
+    }
     let running = server.start(app)?;
     let handle = running.handle();
     let watch = signals::watch(move |ask| match ask {
@@ -33,7 +42,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<(), Error> {
         }
     });
     let _watch = watch.map_err(|source| Error::Io { doing: "watching for signals", source })?;
-    log::info!("serving {} on {}", args.root.display(), urls::list(&addresses));
+    log::info!("serving {} on {}", args.root.display(), shown.join(" and "));
     running.run()?;
     log::info!("ended");
     Ok(())
@@ -85,23 +94,30 @@ fn error_page(status: Status, message: &str, fields: &[(String, String)]) -> Res
     fields.iter().fold(page, |page, (name, value)| page.header(name, value))
 }
 
+/// On the sockets that were given, and where it was said besides.
+fn listen(args: &ServeArgs, given: Vec<Listener>) -> Result<Server, Error> {
+    let hosts = args.address.hosts(!given.is_empty());
+    let server = Server::new().sockets(&args.sockets.options())?;
+    bind(given.into_iter().fold(server, Server::and_listener), &hosts, args.address.port)
+}
+
 /// Listens on each of these hosts, once.
-fn bind(hosts: &[String], port: u16) -> Result<Server, Error> {
-    let mut server: Option<Server> = None;
+fn bind(mut server: Server, hosts: &[String], port: u16) -> Result<Server, Error> {
     let mut done: Vec<IpAddr> = Vec::new();
     for host in hosts {
+        if let Some(name) = host.strip_prefix("unix:") {
+            server = server.and_bind_unix(name)?;
+            continue;
+        }
         let address = look_up(host, port)?;
         // With port 0, nobody wants the same address with two ports.
         if done.contains(&address.ip()) || (is_any_v4(address.ip()) && has_any_v6(hosts)) {
             continue;
         }
         done.push(address.ip());
-        server = Some(match server {
-            None => Server::bind(address)?,
-            Some(server) => server.and_bind(address)?,
-        });
+        server = server.and_bind(address)?;
     }
-    server.ok_or_else(|| Error::Config { field: "--host", why: "must be given".to_owned() })
+    Ok(server)
 }
 
 /// Its address; of several an IPv4 one, since `localhost` often names an IPv6

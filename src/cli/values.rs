@@ -1,7 +1,7 @@
 //! Values of flags, read and checked: what is wrong with one is said here, and
 //! the parser says which flag it was.
 
-use onepoll::http::ContentType;
+use onepoll::http::{ContentType, Networks};
 use onepoll::middleware::Cors;
 use onepoll::{Error, Response};
 use std::time::Duration;
@@ -69,6 +69,9 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
 /// Accepts an address, with or without brackets, or a name that may be one. It
 /// is looked up when it is listened on.
 pub(super) fn host(text: &str) -> Result<String, String> {
+    if text.strip_prefix("unix:").is_some_and(|name| !name.is_empty() && name != "@") {
+        return Ok(text.to_owned());
+    }
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     let in_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     if bare.parse::<std::net::IpAddr>().is_ok() || (!bare.is_empty() && bare.chars().all(in_name)) {
@@ -79,6 +82,22 @@ pub(super) fn host(text: &str) -> Result<String, String> {
         return Ok(bare.to_owned());
     }
     Err("expected an address or a name; the port is --port's".to_owned())
+}
+
+/// Accepts an address, a network or `unix`.
+pub(super) fn network(text: &str) -> Result<String, String> {
+    match Networks::parse([text]) {
+        Ok(_) => Ok(text.to_owned()),
+        // The value itself is named by the parser.
+        Err(error) => Err(error.why().to_owned()),
+    }
+}
+
+/// Reads permissions as `chmod` does: `660`.
+pub(super) fn mode(text: &str) -> Result<u32, String> {
+    let octal = text.bytes().all(|byte| byte.is_ascii_digit());
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| octal && *mode <= 0o777);
+    mode.ok_or_else(|| "expected permissions like 660 or 600".to_owned())
 }
 
 /// Accepts the name of an index file: one part of a path, and not a hidden one.

@@ -19,8 +19,14 @@ fn clap_finds_no_fault_in_the_definition() {
 fn without_flags_the_defaults_are_the_configs() {
     let args = args("onepoll serve");
     assert_eq!(args.root, PathBuf::from("."));
-    assert_eq!((args.address.port, &args.address.host[..]), (8080, &["127.0.0.1".to_owned()][..]));
-    assert_eq!(args.limits.config(), Config::default());
+    assert_eq!(
+        (args.address.port, args.address.hosts(false)),
+        (8080, vec!["127.0.0.1".to_owned()])
+    );
+    let config = net::config(args.limits.config(), &args.proxies, &args.crowd).unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(args.sockets.options(), onepoll::net::SocketOptions::default());
+    assert!(args.address.hosts(true).is_empty());
     assert_eq!(args.log_format, LogFormat::Combined);
 }
 
@@ -61,6 +67,7 @@ fn the_help_is_in_parts() {
             "Arguments:",
             "Options:",
             "Address:",
+            "Behind a proxy:",
             "What is served:",
             "Caching and compression:",
             "Who may do what:",
@@ -96,6 +103,29 @@ fn every_limit_arrives() {
     assert_eq!(config.idle_timeout, Duration::from_secs(60));
     assert_eq!(config.overload, Overload::Pause);
     assert_eq!(args.log_format, LogFormat::Json);
+}
+
+#[test]
+fn what_is_said_of_proxies_and_crowds_arrives() {
+    let args = args(
+        "onepoll serve -a unix:/run/x.sock --fd 3 --fd 0 --socket-mode 660 --backlog 9 \
+         --user-timeout 20s --trust 10.0.0.0/8 --trust unix --proxy-protocol --forwarded rfc7239 \
+         --max-conns-per-address 5 --max-conn-rate 6 --turn-away close --exempt ::1",
+    );
+    let config = net::config(args.limits.config(), &args.proxies, &args.crowd).unwrap();
+    assert!(config.check().is_ok());
+    let networks = |texts: &[&str]| onepoll::http::Networks::parse(texts).unwrap();
+    assert_eq!(config.trusted, networks(&["10.0.0.0/8", "unix"]));
+    assert_eq!(config.proxy_protocol, config.trusted);
+    assert_eq!(config.forwarded, onepoll::http::Forwarded::Rfc7239);
+    let crowd = config.per_address;
+    assert_eq!((crowd.connections_max, crowd.rate_max), (Some(5), Some(6)));
+    assert_eq!((crowd.turn_away, crowd.exempt), (onepoll::TurnAway::Close, networks(&["::1"])));
+    assert_eq!(args.address.hosts(true), ["unix:/run/x.sock"]);
+    assert_eq!(args.sockets.fd, [3, 0]);
+    let options = args.sockets.options();
+    assert_eq!((options.backlog, options.unix_mode), (9, Some(0o660)));
+    assert_eq!(options.tcp_user_timeout, Some(Duration::from_secs(20)));
 }
 
 #[test]
