@@ -3,6 +3,7 @@
 mod support;
 
 use onepoll::http::{Forwarded, Networks};
+use onepoll::middleware::{HostGuard, Hsts, RateLimit, RequestIds, SecurityHeaders};
 use onepoll::server::Background;
 use onepoll::stats::{Close, TurnedAway};
 use onepoll::{App, Config, PerAddress, Request, Server, TurnAway};
@@ -61,6 +62,45 @@ fn who_is_trusted_is_believed_and_nobody_else() {
     let mut client = Client::connect_from(PROXY, nobody.local_addr());
     let own = client.local_addr();
     assert_eq!(ask(&mut client, &TOLD), format!("{own} http x via 127.0.0.2"));
+}
+
+/// There is one notion of the client, and what is wrapped around handlers follows it.
+#[test]
+fn middleware_sees_the_client_and_not_the_proxy() {
+    let config = Config { trusted: networks(&[PROXY]), ..Config::default() };
+    let server = Server::bind("127.0.0.1:0").unwrap().config(config).spawn(|| {
+        let mut app = app();
+        app.wrap(RequestIds::new());
+        app.wrap(SecurityHeaders::new().hsts(Hsts::new(Duration::from_secs(60))));
+        app.wrap(HostGuard::new(["x", "a.example"]).unwrap());
+        app.wrap(RateLimit::sliding(1, Duration::from_secs(3600)));
+        app
+    });
+    let server = server.unwrap();
+    let ask = |from: &str, client: &str, host: &str| {
+        let fields = [
+            format!("X-Forwarded-For: {client}"),
+            format!("X-Forwarded-Host: {host}"),
+            "X-Forwarded-Proto: https".to_owned(),
+            "X-Request-Id: 4711".to_owned(),
+        ];
+        let fields = fields.each_ref().map(String::as_str);
+        Client::connect_from(from, server.local_addr()).ask("GET /", &fields)
+    };
+    let first = ask(PROXY, "192.0.2.1", "a.example");
+    assert_eq!(first.status, 200);
+    assert!(first.get("strict-transport-security").is_some());
+    assert_eq!(first.get("x-request-id"), Some("4711"));
+    // Each client has its own quota, whatever proxy it came by.
+    assert_eq!(ask(PROXY, "192.0.2.1", "x").status, 429);
+    assert_eq!(ask(PROXY, "192.0.2.2", "x").status, 200);
+    assert_eq!(ask(PROXY, "192.0.2.3", "bank.example").status, 421);
+    // From somebody else these are fields like any other.
+    let stranger = ask("127.0.0.1", "192.0.2.9", "bank.example");
+    assert_eq!(stranger.status, 200);
+    assert!(stranger.get("strict-transport-security").is_none());
+    assert_ne!(stranger.get("x-request-id"), Some("4711"));
+    assert_eq!(ask("127.0.0.1", "192.0.2.10", "x").status, 429);
 }
 
 #[test]

@@ -24,6 +24,10 @@ fn time(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }
 
+fn number(limit: Option<u32>) -> String {
+    limit.map_or("none".to_owned(), |limit| limit.to_string())
+}
+
 #[test]
 fn the_table_of_defaults_is_the_config() {
     let config = Config::default();
@@ -47,6 +51,8 @@ fn the_table_of_defaults_is_the_config() {
         ("`write_rate`", format!("{} B/s", config.write_rate)),
         ("`linger_timeout`", time(config.linger_timeout)),
         ("`connections_max`", config.connections_max.to_string()),
+        ("`per_address.connections_max`", number(config.per_address.connections_max)),
+        ("`per_address.rate_max`", number(config.per_address.rate_max)),
         ("`buffers_max`", bytes(config.buffers_max as u64)),
         ("`requests_per_connection`", config.requests_per_connection.to_string()),
         ("`helpers_min`..`helpers_max`", format!("{}..{}", config.helpers_min, config.helpers_max)),

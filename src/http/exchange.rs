@@ -3,7 +3,7 @@
 use super::{Refusal, Request, Response, Status};
 use std::any::Any;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
@@ -111,6 +111,16 @@ pub enum Peer {
     /// doesn't name.
     #[default]
     Unknown,
+}
+
+impl Peer {
+    /// Its address, if it has one.
+    pub fn ip(self) -> Option<IpAddr> {
+        match self {
+            Peer::Tcp(address) => Some(address.ip()),
+            Peer::Unix | Peer::Unknown => None,
+        }
+    }
 }
 
 impl fmt::Display for Peer {

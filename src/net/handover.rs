@@ -36,9 +36,9 @@ const START: &str = "onepoll listeners 1 ";
 /// As the system says; `InvalidInput` for none, or more than [`LISTENERS_MAX`].
 pub fn send<'l>(
     to: impl AsFd,
-    listeners: impl IntoIterator<Item = &'l mut Listener>,
+    listeners: impl IntoIterator<Item = &'l Listener>,
 ) -> io::Result<()> {
-    let mut listeners: Vec<&mut Listener> = listeners.into_iter().collect();
+    let listeners: Vec<&Listener> = listeners.into_iter().collect();
     if listeners.is_empty() || listeners.len() > LISTENERS_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "1 to 64 listeners can be sent"));
     }
@@ -59,7 +59,7 @@ pub fn send<'l>(
     if sent != text.len() {
         return Err(io::ErrorKind::WriteZero.into());
     }
-    listeners.iter_mut().for_each(|listener| listener.leave_file());
+    listeners.iter().for_each(|listener| listener.leave_file());
     Ok(())
 }
 
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn listeners_arrive_with_their_queues_and_files() {
         let path = std::env::temp_dir().join(format!("onepoll-{}-sent", std::process::id()));
-        let mut old = vec![
+        let old = vec![
             Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             Listener::unix(&path, &SocketOptions::default()).unwrap(),
         ];
@@ -126,7 +126,7 @@ mod tests {
         // Whoever waits already is not lost.
         let _client = std::net::TcpStream::connect(address).unwrap();
         let (here, there) = UnixStream::pair().unwrap();
-        send(&here, &mut old).unwrap();
+        send(&here, &old).unwrap();
         let new = receive(&there).unwrap();
         drop(old);
         assert!(path.exists(), "it is the new one's");
@@ -142,7 +142,7 @@ mod tests {
     fn anything_else_is_refused() {
         use std::io::Write;
         let (mut here, there) = UnixStream::pair().unwrap();
-        assert_eq!(send(&here, []).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(send(&here, &[]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         for text in [
             "hello",
             "onepoll listeners 2 1 t",

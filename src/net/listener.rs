@@ -11,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A socket that takes clients.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub struct Listener {
 enum Inner {
     Tcp(mio::net::TcpListener),
     /// With the file to be removed in the end, if it is ours.
-    Unix(mio::net::UnixListener, Option<SocketFile>),
+    Unix(mio::net::UnixListener, Option<Arc<SocketFile>>),
 }
 
 impl Listener {
@@ -65,8 +66,7 @@ impl Listener {
         options.set_tcp(&socket)?;
         socket.bind(&address.into())?;
         options.listen(&socket)?;
-        let listener = std::net::TcpListener::from(OwnedFd::from(socket));
-        Ok(Listener { inner: Inner::Tcp(mio::net::TcpListener::from_std(listener)) })
+        Ok(Listener::of_tcp(socket.into()))
     }
 
     /// Listens on a Unix socket: a path, or `@name` for an abstract name, which
@@ -80,7 +80,7 @@ impl Listener {
     /// As the system says; a path may have about 107 bytes.
     pub fn unix(name: impl AsRef<Path>, options: &SocketOptions) -> io::Result<Listener> {
         let (socket, file) = unix::listen(name.as_ref(), options)?;
-        Ok(Listener::of_unix(socket, file))
+        Ok(Listener::of_unix(socket, file.map(Arc::new)))
     }
 
     /// Takes a socket that another program has made and listens on: TCP or Unix.
@@ -112,15 +112,19 @@ impl Listener {
         match domain {
             Domain::IPV4 | Domain::IPV6 => {
                 SocketOptions::default().set_tcp(&socket)?;
-                let listener = std::net::TcpListener::from(socket);
-                Ok(Listener { inner: Inner::Tcp(mio::net::TcpListener::from_std(listener)) })
+                Ok(Listener::of_tcp(socket))
             }
             Domain::UNIX => Ok(Listener::of_unix(socket, None)),
             _ => Err(wrong("it is a socket, but neither of TCP nor of Unix")),
         }
     }
 
-    fn of_unix(socket: OwnedFd, file: Option<SocketFile>) -> Listener {
+    fn of_tcp(socket: OwnedFd) -> Listener {
+        let listener = std::net::TcpListener::from(socket);
+        Listener { inner: Inner::Tcp(mio::net::TcpListener::from_std(listener)) }
+    }
+
+    fn of_unix(socket: OwnedFd, file: Option<Arc<SocketFile>>) -> Listener {
         let listener = std::os::unix::net::UnixListener::from(socket);
         Listener { inner: Inner::Unix(mio::net::UnixListener::from_std(listener), file) }
     }
@@ -140,6 +144,20 @@ impl Listener {
         }
     }
 
+    /// The same socket once more, to be [handed over](super::handover) while the first
+    /// one serves. Clients can come as long as either of them is there, and wait for
+    /// whoever accepts.
+    ///
+    /// # Errors
+    /// As the system says: no descriptor left.
+    pub fn try_clone(&self) -> io::Result<Listener> {
+        let socket = self.as_fd().try_clone_to_owned()?;
+        Ok(match &self.inner {
+            Inner::Tcp(_) => Listener::of_tcp(socket),
+            Inner::Unix(_, file) => Listener::of_unix(socket, file.clone()),
+        })
+    }
+
     /// Where it listens, with TCP.
     ///
     /// # Errors
@@ -157,8 +175,8 @@ impl Listener {
     }
 
     /// From here on the file is somebody else's: it stays.
-    pub(crate) fn leave_file(&mut self) {
-        if let Inner::Unix(_, Some(file)) = &mut self.inner {
+    pub(super) fn leave_file(&self) {
+        if let Inner::Unix(_, Some(file)) = &self.inner {
             file.leave();
         }
     }
@@ -168,7 +186,7 @@ impl Listener {
         if let Inner::Unix(listener, file) = &mut self.inner
             && let Some(path) = listener.local_addr()?.as_pathname()
         {
-            *file = Some(SocketFile::own(path)?);
+            *file = Some(Arc::new(SocketFile::own(path)?));
         }
         Ok(())
     }

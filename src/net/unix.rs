@@ -22,6 +22,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A socket's file, removed when this is dropped if it is still the one that was
 /// made: another server may have put its own there meanwhile.
@@ -30,32 +31,32 @@ pub(super) struct SocketFile {
     path: PathBuf,
     /// Device and number.
     id: (u64, u64),
+    /// It is somebody else's by now.
+    left: AtomicBool,
 }
 
 impl SocketFile {
     /// The file at that path, as one's own.
     pub(super) fn own(path: &Path) -> io::Result<SocketFile> {
-        Ok(SocketFile { path: path.to_owned(), id: id_of(path)? })
+        Ok(SocketFile { path: path.to_owned(), id: id_of(path)?, left: AtomicBool::new(false) })
     }
 
     /// Leaves the file where it is.
-    pub(super) fn leave(&mut self) {
-        self.id = NOBODYS;
+    pub(super) fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if id_of(&self.path).is_ok_and(|id| id == self.id)
+        if !self.left.load(Ordering::Relaxed)
+            && id_of(&self.path).is_ok_and(|id| id == self.id)
             && let Err(error) = fs::remove_file(&self.path)
         {
             log::warn!("{}: the socket's file can't be removed: {error}", self.path.display());
         }
     }
 }
-
-/// No file has it.
-const NOBODYS: (u64, u64) = (u64::MAX, u64::MAX);
 
 fn id_of(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|it| (it.dev(), it.ino()))

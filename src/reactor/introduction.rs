@@ -47,13 +47,16 @@ impl<S: Service, W: World> Reactor<S, W> {
     /// Without a slot, unless it is to be told and few others are.
     fn turn_down(&mut self, socket: W::Socket, peer: Peer, rebuff: Rebuff) {
         let way = self.shared.rebuff(peer, rebuff);
-        let Some(fault) = way.filter(|_| self.shared.rebuffed < REFUSALS_MAX) else { return };
+        let max = self.shared.config.connections_max + REFUSALS_MAX;
+        let room = self.shared.rebuffed < REFUSALS_MAX && self.slots.len() < max;
+        let Some(fault) = way.filter(|_| room) else { return };
         let id = self.slots.insert(Connection::new(socket, peer, self.shared.tick));
         self.shared.inbox.serve(id.slot as usize + 1);
         if let Some(connection) = self.slots.get_mut(id.slot) {
             connection.bits.set(Bits::REBUFFED);
         }
         self.shared.rebuffed += 1;
+        self.shared.stats.accepted.add(1);
         self.shared.stats.open.set(self.slots.len() as u64);
         self.with(id.slot, |driver| driver.say_no(&fault));
         self.watch(id.slot);

@@ -108,8 +108,13 @@ impl World for RealWorld {
     }
 
     fn close_listener(&mut self, listener: usize) {
-        if let Some(place) = self.listeners.get_mut(listener) {
-            *place = None; // dropping it closes it, which also ends the watch
+        let Some(place) = self.listeners.get_mut(listener) else { return };
+        // Dropping it closes it. That ends the watch only if nobody else has the same
+        // socket: another process may, to which it was handed over.
+        if let Some(mut closing) = place.take()
+            && let Err(error) = self.poll.registry().deregister(&mut closing)
+        {
+            log::debug!("a listener that is closed is still watched: {error}");
         }
     }
 

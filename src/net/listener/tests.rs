@@ -118,9 +118,11 @@ fn another_s_file_is_left_alone() {
     let new = unix(&path).unwrap();
     drop(old);
     assert!(UnixStream::connect(&path).is_ok(), "the new one's file");
-    let mut new = new;
-    new.leave_file();
+    let clone = new.try_clone().unwrap();
     drop(new);
+    assert!(UnixStream::connect(&path).is_ok(), "its clone is there");
+    clone.leave_file();
+    drop(clone);
     assert!(path.exists(), "it was handed over");
     std::fs::remove_file(&path).unwrap();
 }
