@@ -87,6 +87,7 @@ impl Socket for Stream {
                 let former = socket.tcp_notsent_lowat().ok()?;
                 socket.set_tcp_notsent_lowat(bytes).ok().map(|()| former)
             }
+            Stream::Unix(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! How far the kernel may run ahead of a client that takes a long file.
 //!
 //! A socket is made so that little of what it was given lies unsent in the
-//! kernel (`NOTSENT_LOWAT` in `net/listener.rs`): a slow reader's progress is then
+//! kernel (`tcp_notsent_lowat` in `net/options.rs`): a slow reader's progress is then
 //! seen in small steps. For a fast one the small steps are what a download costs
 //! beyond copying: the loop is woken for each. So whoever takes a long file fast
 //! is allowed more, and less again when it gets slower or the file ends.
