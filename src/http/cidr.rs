@@ -2,7 +2,7 @@
 
 use super::Peer;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 /// A network: an address and how many of its leading bits count. An address
@@ -27,6 +27,9 @@ pub struct Cidr {
 }
 
 impl Cidr {
+    /// This machine, by IPv4: 127.0.0.0/8.
+    pub const LOOPBACK: Cidr = Cidr { base: IpAddr::V4(Ipv4Addr::LOCALHOST), bits: 8 };
+
     /// Whether that address is in it.
     #[inline]
     pub fn contains(self, ip: IpAddr) -> bool {

@@ -249,6 +249,33 @@ impl Link {
         Ok(count)
     }
 
+    /// Copies what is there, all of it that fits, and leaves it.
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.client == Side::Reset {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        if self.whim() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if self.up.is_empty() && self.client == Side::Open {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        buffer.iter_mut().zip(&self.up).for_each(|(place, byte)| *place = *byte);
+        Ok(buffer.len().min(self.up.len()))
+    }
+
+    /// Takes what was looked at.
+    fn skip(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.whim() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let count = buffer.len().min(self.up.len());
+        buffer.iter_mut().zip(self.up.drain(..count)).for_each(|(place, byte)| *place = byte);
+        self.moves += 1;
+        self.stirred = true;
+        Ok(count)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.client {
             Side::Reset => return Err(io::ErrorKind::BrokenPipe.into()),
@@ -294,6 +321,14 @@ pub struct ScriptedSocket(pub(crate) Rc<RefCell<Link>>);
 impl Socket for ScriptedSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.borrow_mut().read(buffer)
+    }
+
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.borrow_mut().peek(buffer)
+    }
+
+    fn skip(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.borrow_mut().skip(buffer)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

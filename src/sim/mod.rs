@@ -39,9 +39,10 @@ pub use link::ScriptedSocket;
 pub use world::ScriptedWorld;
 
 use crate::config::{Config, Overload};
+use crate::http::Cidr;
 use crate::reactor::{Command, Reactor};
 use crate::stats::Stats;
-use plan::{Plan, Style};
+use plan::{Op, Plan, Style};
 use rng::Rng;
 use service::{Ledger, Scripted, Wakes};
 use std::cell::RefCell;
@@ -121,7 +122,12 @@ impl Simulation {
     fn new(seed: u64) -> Simulation {
         let mut rng = Rng::new(seed);
         let rude = rng.once_in(2);
-        let config = configure(&mut rng, rude);
+        let mut config = configure(&mut rng, rude);
+        // Not drawn, so that every other seed's run is what it was.
+        let proxied = seed % 5 == 3;
+        if proxied {
+            config.proxy_protocol = EVERYBODY.into_iter().collect();
+        }
         let temper = Temper {
             whims: [4, 20, 200].get(rng.below(3)).copied().unwrap_or(20),
             tells_all: rng.once_in(2),
@@ -134,7 +140,11 @@ impl Simulation {
         let mut world = ScriptedWorld::new(temper, Arc::clone(&wakes), rng.fork());
         let style = Style { requests_max: config.requests_per_connection as usize, rude };
         for _ in 0..rng.between(1, 10) {
-            world.add(Plan::new(&mut rng, style));
+            let mut plan = Plan::new(&mut rng, style);
+            if proxied {
+                introduce(&mut plan, world.clients.len());
+            }
+            world.add(plan);
         }
         let drains = rude && rng.once_in(6);
         if drains {
@@ -148,7 +158,8 @@ impl Simulation {
             );
         }
         let (ledger, alive) = (Rc::default(), Arc::default());
-        let service = Scripted { ledger: Rc::clone(&ledger), wakes, alive: Arc::clone(&alive) };
+        let service =
+            Scripted { ledger: Rc::clone(&ledger), wakes, alive: Arc::clone(&alive), proxied };
         let (inbox, stats) = (world.inbox(), Arc::<Stats>::default());
         let buffers_max = config.buffers_max;
         let reactor = Reactor::new(service, world, config, inbox, Arc::clone(&stats));
@@ -219,6 +230,19 @@ impl Simulation {
         }
     }
 }
+
+/// Puts a PROXY header in front of all that the client does, in two parts, the first
+/// of which may be nothing, or all, or end in the middle.
+fn introduce(plan: &mut Plan, number: usize) {
+    let header = format!("PROXY TCP4 192.0.2.{number} 10.0.0.1 {} 80\r\n", 1000 + number);
+    let (first, rest) = header.as_bytes().split_at(number * 11 % header.len());
+    let pause = Duration::from_millis(number as u64 % 3);
+    let before = [Op::Send(first.into()), Op::Think(pause), Op::Send(rest.into())];
+    plan.ops.splice(0..0, before);
+}
+
+/// The scripted clients' addresses are all of this machine.
+const EVERYBODY: [Cidr; 1] = [Cidr::LOOPBACK];
 
 /// Ordinary limits for a calm run, tight ones for a rude one.
 fn configure(rng: &mut Rng, rude: bool) -> Config {

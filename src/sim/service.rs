@@ -35,6 +35,8 @@ pub(crate) struct Scripted {
     pub(crate) ledger: Rc<RefCell<Ledger>>,
     pub(crate) wakes: Wakes,
     pub(crate) alive: Arc<AtomicUsize>,
+    /// Clients are whom a PROXY header names.
+    pub(crate) proxied: bool,
 }
 
 impl Ledger {
@@ -69,6 +71,7 @@ fn is_observed(serial: u32) -> bool {
 impl Service for Scripted {
     fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
         self.check_fresh(&exchange);
+        self.check_peer(&exchange);
         let mut ledger = self.ledger.borrow_mut();
         exchange.bookmark.route = Some(ledger.finished.len() as u32);
         log::trace!("exchange {}: {}", ledger.finished.len(), exchange.request.target());
@@ -112,6 +115,14 @@ impl Service for Scripted {
 }
 
 impl Scripted {
+    /// Whose header it was is whose request it is.
+    fn check_peer(&self, exchange: &Exchange) {
+        let peer = exchange.request.peer().to_string();
+        if peer.starts_with("192.0.2.") != self.proxied {
+            self.ledger.borrow_mut().wrong = Some(format!("a request of {peer}"));
+        }
+    }
+
     /// An exchange that begins must have nothing of the one before.
     fn check_fresh(&self, exchange: &Exchange) {
         let Exchange { request, response, bookmark, failed, .. } = exchange;
