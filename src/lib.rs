@@ -37,7 +37,8 @@
 //! | Floor | Modules | What they know |
 //! |---|---|---|
 //! | 4 | [`server`], `sim` (feature) | the real world around a loop, and a scripted one |
-//! | 3 | `files`, `session` (features), [`middleware`], [`handlers`] | parts of applications |
+//! | 3 | `files`, `session` (features) | parts of applications |
+//! | 3 | [`forms`], [`middleware`], [`handlers`] | parts of applications |
 //! | 2 | [`reactor`], [`app`] | the loop; routes and handlers. Neither knows the other |
 //! | 1 | [`proto`], [`route`] | HTTP/1.1 without I/O; which route serves a path |
 //! | 1 | [`net`], [`helper`], [`disk`] | sockets; threads; files below a folder |
@@ -105,6 +106,7 @@ pub mod disk;
 mod error;
 #[cfg(feature = "files")]
 pub mod files;
+pub mod forms;
 pub mod handlers;
 pub mod helper;
 pub mod http;

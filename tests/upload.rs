@@ -8,59 +8,13 @@ use onepoll::server::Background;
 use onepoll::{App, Config, Server};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 use support::child::{self, Process};
+use support::folder::Folder;
 use support::{Client, is_slow, pattern, until};
-
-/// A folder that is gone when the test is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("onepoll-uploads-{}-{number}", std::process::id());
-        let folder = Folder(std::env::temp_dir().join(name));
-        fs::create_dir_all(&folder.0).unwrap();
-        folder
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.0.join(name)).unwrap()
-    }
-
-    /// Files below it that this process has open, with a name or without.
-    fn open(&self) -> usize {
-        let below = |target: PathBuf| target.starts_with(&self.0) && target != self.0;
-        let entries = fs::read_dir("/proc/self/fd").unwrap();
-        entries.filter(|e| fs::read_link(e.as_ref().unwrap().path()).is_ok_and(below)).count()
-    }
-
-    /// Waits until nothing is left of any upload.
-    #[track_caller]
-    fn is_clean(&self) {
-        until("no file is left", || self.open() == 0);
-        assert!(self.names().is_empty(), "{:?}", self.names());
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn serve(path: &Path, config: Config, uploads: Uploads) -> Background {
     let path = path.to_owned();
@@ -374,25 +328,9 @@ fn runs_full(address: SocketAddr, folder: &Folder) {
 #[test]
 fn a_full_disk_is_a_507() {
     let folder = Folder::new();
-    let path = folder.0.to_str().unwrap();
-    let mut mount = Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", "size=1m", "none", path]);
-    if !mount.output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: no small file system can be mounted");
-        return;
-    }
-    let _mount = Mount(path);
+    let Some(_mount) = folder.small() else { return };
     let server = serve(&folder.0, Config::default(), Uploads::new());
     runs_full(server.local_addr(), &folder);
-}
-
-/// Undone when the test is over, however that ends.
-struct Mount<'a>(&'a str);
-
-impl Drop for Mount<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").args(["-l", self.0]).status();
-    }
 }
 
 /// What a process may write into one file is limited, too.

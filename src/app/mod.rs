@@ -46,6 +46,7 @@ mod pattern;
 mod reject;
 mod reply;
 mod run;
+mod store;
 mod test_client;
 
 pub mod html;
@@ -62,4 +63,5 @@ pub use reply::{
     Reply, after, after_with, created, found, offload_now, ok, permanent, receive, redirect,
     stream, temporary,
 };
+pub(crate) use store::{Store, explain, take};
 pub use test_client::{TestClient, TestRequest, TestResponse};

@@ -14,14 +14,16 @@
 //! file holds a lock on it, which the kernel drops with the process: a hidden
 //! file without a lock is a leftover, and [`Folder::sweep`] removes it.
 
-use super::{Jail, OpenError, Opened};
+mod unique;
+
+use super::{Jail, Links, OpenError, Opened};
 use rustix::fs::{AtFlags, CWD, Dir, FlockOperation, Mode, OFlags};
 use rustix::fs::{flock, linkat, openat, renameat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -100,6 +102,18 @@ impl Jail {
 }
 
 impl Folder {
+    /// The folder at that path.
+    ///
+    /// # Errors
+    /// What the system says: there is none, or it is not ours to enter and to read.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Folder> {
+        Jail::new(path, Links::Refuse)?.folder(b"").map_err(|error| match error {
+            OpenError::Other(error) => error,
+            OpenError::Denied => io::ErrorKind::PermissionDenied.into(),
+            _ => io::ErrorKind::NotFound.into(),
+        })
+    }
+
     /// A new file, for writing. The process's umask counts.
     ///
     /// # Errors
@@ -199,7 +213,7 @@ impl Folder {
         if !has_proc() {
             return Ok(None);
         }
-        let flags = OFlags::TMPFILE.union(OFlags::WRONLY).union(OFlags::CLOEXEC);
+        let flags = OFlags::TMPFILE.union(OFlags::RDWR).union(OFlags::CLOEXEC);
         match retry_on_intr(|| openat(&self.file, ".", flags, MODE)) {
             Ok(fd) => {
                 let file = File::from(fd);
@@ -220,7 +234,7 @@ impl Folder {
 
     /// A file under a name that nobody else has, locked.
     fn hidden(&self) -> io::Result<(File, String)> {
-        let flags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL);
+        let flags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL);
         let flags = flags.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
         for _ in 0..TRIES_MAX {
             let name = hidden_name();
@@ -248,6 +262,15 @@ impl TempFile {
     /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded).
     pub fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)
+    }
+
+    /// Reads what was written, from that offset on: how many bytes. To look at
+    /// content before it gets its name.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(into, offset)
     }
 
     /// Waits until the content is on the disk. The name is

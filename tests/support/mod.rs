@@ -12,6 +12,7 @@ pub mod browser;
 pub mod child;
 pub mod client;
 pub mod exposition;
+pub mod folder;
 pub mod json;
 pub mod reply;
 pub mod streams;

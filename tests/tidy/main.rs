@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 7] = [
     &["http", "config", "error", "stats", "mutants"],
     &["proto", "route", "net", "helper", "disk", "codec"],
     &["reactor", "app"],
-    &["files", "middleware", "session", "handlers"],
+    &["files", "forms", "middleware", "session", "handlers"],
     &["server", "sim"],
     &["cli"],
     // The root of the binary, which calls `cli`.

@@ -95,6 +95,8 @@ fn begin(request: &Request, desk: &Arc<Desk>, parser: Multipart) -> Result<Reply
 }
 
 impl Store for Form {
+    type Saved = Vec<Saved>;
+
     fn write(&mut self, mut chunk: &[u8]) -> io::Result<()> {
         loop {
             match self.parser.next(&mut chunk).map_err(refusal)? {
@@ -124,7 +126,7 @@ impl Store for Form {
         }
     }
 
-    fn save(&mut self, _: &Request) -> io::Result<Vec<Saved>> {
+    fn save(&mut self, _: &mut Request) -> io::Result<Vec<Saved>> {
         self.parser.finish().map_err(refusal)?;
         if self.files.is_empty() {
             return Err(Refusal::new(Status::BAD_REQUEST, "there is no file in the form").into());

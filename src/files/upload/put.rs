@@ -90,6 +90,8 @@ fn may_be(request: &Request, desk: &Desk, folder: &Folder, name: &str) -> Result
 }
 
 impl Store for PutFile {
+    type Saved = Vec<Saved>;
+
     fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
         self.len += chunk.len() as u64;
         if self.len > self.desk.uploads.file_max {
@@ -98,7 +100,7 @@ impl Store for PutFile {
         self.file.write_all(chunk)
     }
 
-    fn save(&mut self, request: &Request) -> io::Result<Vec<Saved>> {
+    fn save(&mut self, request: &mut Request) -> io::Result<Vec<Saved>> {
         let PutFile { desk, folder, path, name, file, len } = self;
         let uploads = &desk.uploads;
         if uploads.sync {

@@ -1,11 +1,11 @@
-//! What `PUT` and forms share: a sink that can say no politely.
+//! What `PUT` and forms share.
 
 use super::Desk;
-use crate::app::{Reject, Reply, receive};
+use crate::app::{Reply, take as take_into};
 use crate::disk::Placed;
-use crate::http::{Intake, Refusal, Request, Sink, Status};
-use rustix::io::Errno;
-use std::io;
+use crate::http::Request;
+
+pub(super) use crate::app::{Store, explain};
 
 /// What was saved.
 #[derive(Debug)]
@@ -16,103 +16,11 @@ pub(super) struct Saved {
     pub(super) etag: Option<String>,
 }
 
-/// Takes content, and saves it in the end. Dropped before, it has saved nothing.
-pub(super) trait Store: Send + 'static {
-    /// Takes the next bytes.
-    ///
-    /// # Errors
-    /// As for [`Sink::write`].
-    fn write(&mut self, chunk: &[u8]) -> io::Result<()>;
-
-    /// All is in.
-    ///
-    /// # Errors
-    /// As for [`Sink::finish`].
-    fn save(&mut self, request: &Request) -> io::Result<Vec<Saved>>;
-}
-
-/// A store as a sink.
-///
-/// A browser shows no reply that comes while it is still sending: it sees a
-/// connection that was cut. So content that is refused is read on for a while
-/// and thrown away; only what goes on for longer is cut.
-enum Patient<S> {
-    Takes(S),
-    Refuses { refusal: Refusal, left: usize },
-}
-
-/// How many bytes are read on after a refusal: some seconds of a usual uplink.
-const PATIENCE: usize = 16 << 20;
-
 /// Takes the request's content into the store; then answers.
-pub(super) fn take<S: Store>(
+pub(super) fn take<S: Store<Saved = Vec<Saved>>>(
     desk: &Desk,
     store: S,
     answer: impl FnOnce(&mut Request, Vec<Saved>) -> Reply + Send + 'static,
 ) -> Reply {
-    let sink = Box::new(Patient::Takes(store));
-    let intake = Intake::Blocking { sink, max: desk.uploads.max };
-    receive(intake, move |request: &mut Request| {
-        match request.remove_extension::<Result<Vec<Saved>, Refusal>>() {
-            Some(Ok(saved)) => answer(request, saved),
-            Some(Err(refusal)) => Reject::from(refusal).into(),
-            // Not after `finish`.
-            None => Status::INTERNAL_SERVER_ERROR.into(),
-        }
-    })
-}
-
-impl<S: Store> Sink for Patient<S> {
-    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
-        match self {
-            Patient::Takes(store) => {
-                if let Err(error) = store.write(chunk) {
-                    // What the store had is dropped, and with it removed, now.
-                    *self = Patient::Refuses { refusal: explain(&error), left: PATIENCE };
-                }
-                Ok(())
-            }
-            Patient::Refuses { refusal, left } => match left.checked_sub(chunk.len()) {
-                Some(rest) => {
-                    *left = rest;
-                    Ok(())
-                }
-                None => Err(refusal.clone().into()),
-            },
-        }
-    }
-
-    fn finish(&mut self, request: &mut Request) -> io::Result<()> {
-        let result = match self {
-            Patient::Takes(store) => store.save(request).map_err(|error| explain(&error)),
-            Patient::Refuses { refusal, .. } => Err(refusal.clone()),
-        };
-        request.extend(result);
-        Ok(())
-    }
-}
-
-/// What the client is told of an error: there are those that aren't our fault.
-pub(super) fn explain(error: &io::Error) -> Refusal {
-    let (status, why) = match error.kind() {
-        io::ErrorKind::AlreadyExists => (Status::CONFLICT, "there is such a file already"),
-        io::ErrorKind::IsADirectory => (Status::CONFLICT, "there is a folder of that name"),
-        io::ErrorKind::InvalidFilename => (Status::BAD_REQUEST, "the file's name is not possible"),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            log::warn!("an upload was refused: {error}");
-            (Status::FORBIDDEN, "files can't be saved here")
-        }
-        _ if is_want(error) => {
-            log::error!("an upload was refused: {error}");
-            (Status::SERVICE_UNAVAILABLE, "")
-        }
-        _ => return Refusal::of(error),
-    };
-    Refusal::new(status, why)
-}
-
-/// Whether it is for want of descriptors or memory: later it may work.
-fn is_want(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+    take_into(desk.uploads.max, store, answer)
 }
