@@ -115,7 +115,8 @@ fn a_form_is_read_at_every_split() {
     let mut body = form(&[
         ("name=title", "Ärger".as_bytes()),
         (
-            "name=a; filename=\"..\\\\x\"; filename*=UTF-8''n%C3%A4.txt\r\nContent-Type: text/plain",
+            "name=a; filename=\"..\\\\x\"; filename*=UTF-8''n%C3%A4.txt\r\n\
+             Content-Type: text/plain",
             b"one\r\n--xy",
         ),
         ("name=none; filename=\"\"", b""),

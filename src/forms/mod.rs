@@ -64,3 +64,6 @@ pub use file::{Reader, UploadedFile};
 pub use form::UploadedForm;
 pub use name::safe_name;
 pub use upload::UploadForm;
+
+#[cfg(test)]
+mod tests;
