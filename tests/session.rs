@@ -4,10 +4,11 @@ mod support;
 
 use onepoll::app::Reject;
 use onepoll::server::Background;
-use onepoll::session::{Key, MemoryStore, Record, SessionStore, Sessions, check_csrf, session};
+use onepoll::session::{Change, Key, MemoryStore, Record, SessionStore};
+use onepoll::session::{Sessions, check_csrf, session};
 use onepoll::{App, Request, Response, Server};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use support::{Client, Reply};
 
 #[track_caller]
@@ -50,11 +51,11 @@ impl SessionStore for Slow {
     fn create(&self, key: &Key, record: &Record) -> io::Result<()> {
         self.0.create(key, record)
     }
-    fn save(&self, key: &Key, record: &Record) -> io::Result<bool> {
-        self.0.save(key, record)
+    fn save(&self, key: &Key, change: &Change) -> io::Result<bool> {
+        self.0.save(key, change)
     }
-    fn rotate(&self, old: &Key, new: &Key, record: &Record) -> io::Result<bool> {
-        self.0.rotate(old, new, record)
+    fn rotate(&self, old: &Key, new: &Key, change: &Change) -> io::Result<bool> {
+        self.0.rotate(old, new, change)
     }
     fn touch(&self, key: &Key, expires: u64) -> io::Result<bool> {
         self.0.touch(key, expires)
@@ -103,6 +104,68 @@ fn each_client_has_its_own() {
         assert_eq!(counts, wanted);
         assert_eq!(client.ask("GET /later", &[]).text(), "none");
     }
+}
+
+/// Two requests of one session, both of which have loaded it before either is saved:
+/// neither loses what the other has set, nor brings back what it took out.
+#[track_caller]
+fn interleaves(store: impl SessionStore + 'static) {
+    let both = Arc::new(Barrier::new(2));
+    let server = Server::bind("127.0.0.1:0").expect("a free port");
+    let server = server.spawn(move || {
+        let mut app = App::new();
+        app.wrap(Sessions::new(store));
+        app.get("/begin", |request: &mut Request| -> Result<(), Reject> {
+            let session = session(request);
+            session.set("kept", "1")?;
+            session.set("gone", "1")?;
+            Ok(session.set("shared", "1")?)
+        });
+        let change = move |request: &mut Request| -> Result<(), Reject> {
+            let own: String = request.param("own")?;
+            both.wait();
+            let session = session(request);
+            assert_eq!(session.get("shared"), Some("1"));
+            session.set(&own, "1")?;
+            session.set("shared", own)?;
+            session.remove("gone");
+            both.wait();
+            Ok(())
+        };
+        app.get("/set/{own}", onepoll::offload(change));
+        app.get("/all", |request: &mut Request| {
+            session(request)
+                .iter()
+                .map(|(key, value)| format!("{key}={value} "))
+                .collect::<String>()
+        });
+        app
+    });
+    let server = server.expect("a server that starts");
+    let mut clients = [(); 2].map(|()| Client::connect(server.local_addr()));
+    let mine = cookie(&clients[0].ask("GET /begin", &[]).expect(204));
+    for (client, own) in clients.iter_mut().zip(["a", "b"]) {
+        client.send(format!("GET /set/{own} HTTP/1.1\r\nHost: x\r\n{mine}\r\n\r\n"));
+    }
+    clients.iter_mut().for_each(|client| assert_eq!(client.reply().status, 204));
+    let all = clients[0].ask("GET /all", &[&mine]).expect(200);
+    let wanted = ["a=1 b=1 kept=1 shared=a ", "a=1 b=1 kept=1 shared=b "];
+    assert!(wanted.contains(&all.text()), "{}", all.text());
+}
+
+#[test]
+fn two_requests_of_one_session_lose_nothing() {
+    interleaves(MemoryStore::new(10));
+    interleaves(Slow(MemoryStore::new(10)));
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn two_requests_of_one_session_lose_nothing_in_sqlite() {
+    let path = std::env::temp_dir().join(format!("onepoll-interleaved-{}", std::process::id()));
+    std::fs::create_dir_all(&path).unwrap();
+    interleaves(onepoll::session::SqliteStore::open(path.join("sessions.db")).unwrap());
+    std::fs::remove_dir_all(&path).unwrap();
 }
 
 #[test]

@@ -47,6 +47,10 @@ fn text(bytes: &mut &[u8]) -> Option<String> {
     String::from_utf8(text.to_vec()).ok()
 }
 
+/// Bytes of a session's data: what is larger belongs into a table of its own, under a
+/// key that the session holds.
+pub(super) const MAX: usize = 4096;
+
 /// Bytes of all keys and values, and eight for each pair.
 pub(super) fn size(data: &Data) -> usize {
     data.iter().map(|(key, value)| pair_size(key, value)).sum()

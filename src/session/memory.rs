@@ -1,5 +1,6 @@
 //! Sessions in memory: gone with the process.
 
+use super::change::Change;
 use super::data::Record;
 use super::id::Key;
 use super::store::SessionStore;
@@ -86,22 +87,21 @@ impl SessionStore for MemoryStore {
         Ok(())
     }
 
-    fn save(&self, key: &Key, record: &Record) -> io::Result<bool> {
+    fn save(&self, key: &Key, change: &Change) -> io::Result<bool> {
         let mut kept = self.kept();
-        let known = kept.records.contains_key(key);
-        if known {
-            kept.put(*key, record.clone());
-        }
-        Ok(known)
+        let Some(held) = kept.records.get(key) else { return Ok(false) };
+        let record = change.apply(held)?;
+        kept.put(*key, record);
+        Ok(true)
     }
 
-    fn rotate(&self, old: &Key, new: &Key, record: &Record) -> io::Result<bool> {
+    fn rotate(&self, old: &Key, new: &Key, change: &Change) -> io::Result<bool> {
         let mut kept = self.kept();
-        let known = kept.take(old).is_some();
-        if known {
-            kept.put(*new, record.clone());
-        }
-        Ok(known)
+        let Some(held) = kept.records.get(old) else { return Ok(false) };
+        let record = change.apply(held)?;
+        kept.take(old);
+        kept.put(*new, record);
+        Ok(true)
     }
 
     fn touch(&self, key: &Key, expires: u64) -> io::Result<bool> {

@@ -240,11 +240,11 @@ impl Shared {
                 self.store.create(&id.key(), &record)?;
                 (true, id, record.expires)
             }
-            Plan::Rotate(old, record) => {
+            Plan::Rotate(old, change) => {
                 let id = Id::fresh()?;
-                (self.store.rotate(&old, &id.key(), &record)?, id, record.expires)
+                (self.store.rotate(&old, &id.key(), &change)?, id, change.expires)
             }
-            Plan::Save(id, record) => (self.store.save(&id.key(), &record)?, id, record.expires),
+            Plan::Save(id, change) => (self.store.save(&id.key(), &change)?, id, change.expires),
             Plan::Touch(id, expires) => (self.store.touch(&id.key(), expires)?, id, expires),
         };
         if !known {

@@ -22,9 +22,10 @@
 //! drawn here: ids that clients make up are never used. A reply of 500 or more saves
 //! nothing, as nobody knows how far its handler came; only an end is an end.
 //!
-//! Two requests of one session at the same time each have a copy; what is saved last
-//! stays, as a whole. One that is saved after the session was ended or rotated is
-//! dropped: a late reply can't bring a session back.
+//! Two requests of one session at the same time each have a copy. What is saved is what
+//! each has changed, key by key ([`Change`]): of a key that both have set, what is saved
+//! last stays. What is saved after the session was ended or rotated is dropped: a late
+//! reply can't bring a session back.
 //!
 //! ```
 //! use onepoll::app::{App, Reject, TestClient};
@@ -44,6 +45,7 @@
 //! assert_eq!(client.get("/").header("Cookie", cookie).send().text(), "visit 2");
 //! ```
 
+mod change;
 mod csrf;
 mod data;
 mod id;
@@ -54,6 +56,7 @@ mod sqlite;
 mod state;
 mod store;
 
+pub use change::Change;
 pub use csrf::check_csrf;
 pub use data::{Data, Record};
 pub use id::Key;

@@ -11,6 +11,7 @@
 //! session that a client was told of survives a crash of the process, of the system,
 //! and the loss of power.
 
+use super::change::Change;
 use super::data::Record;
 use super::id::Key;
 use super::store::SessionStore;
@@ -121,21 +122,8 @@ fn connect(path: &Path) -> io::Result<Connection> {
 impl SessionStore for SqliteStore {
     fn load(&self, key: &Key, now: u64) -> io::Result<Option<Record>> {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let load = || {
-            let mut select = reader.prepare_cached(
-                "SELECT data, created, expires FROM sessions WHERE key = ?1 AND expires > ?2",
-            )?;
-            let row = |row: &rusqlite::Row<'_>| {
-                Ok((row.get::<_, Vec<u8>>(0)?, natural(row.get(1)?), natural(row.get(2)?)))
-            };
-            select.query_row(params![key.as_bytes(), whole(now)], row).optional()
-        };
-        let Some((bytes, created, expires)) = load().map_err(|error| failed(&error))? else {
-            return Ok(None);
-        };
-        let data = Record::decode(&bytes)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a session is damaged"))?;
-        Ok(Some(Record { data, created, expires }))
+        let record = select(&reader, key).map_err(|error| failed(&error))?.transpose()?;
+        Ok(record.filter(|record| record.expires > now))
     }
 
     fn create(&self, key: &Key, record: &Record) -> io::Result<()> {
@@ -157,24 +145,24 @@ impl SessionStore for SqliteStore {
         Ok(())
     }
 
-    fn save(&self, key: &Key, record: &Record) -> io::Result<bool> {
-        self.writer().change(|change| {
-            let mut update = change.prepare_cached(
-                "UPDATE sessions SET data = ?2, created = ?3, expires = ?4 WHERE key = ?1",
-            )?;
-            let (created, expires) = (whole(record.created), whole(record.expires));
-            Ok(update.execute(params![key.as_bytes(), record.encode(), created, expires])? > 0)
-        })
+    fn save(&self, key: &Key, change: &Change) -> io::Result<bool> {
+        self.rotate(key, key, change)
     }
 
-    fn rotate(&self, old: &Key, new: &Key, record: &Record) -> io::Result<bool> {
-        self.writer().change(|change| {
-            let known = delete(change, old)? > 0;
-            if known {
-                insert(change, new, record)?;
-            }
-            Ok(known)
-        })
+    fn rotate(&self, old: &Key, new: &Key, change: &Change) -> io::Result<bool> {
+        // Read and written in one transaction, which nobody else's can come into.
+        self.writer().change(|connection| {
+            let held = select(connection, old)?;
+            let record = held.map(|held| held.and_then(|held| change.apply(&held)));
+            Ok(match record {
+                None => Ok(false),
+                Some(Err(error)) => Err(error),
+                Some(Ok(record)) => {
+                    replace(connection, old, new, &record)?;
+                    Ok(true)
+                }
+            })
+        })?
     }
 
     fn touch(&self, key: &Key, expires: u64) -> io::Result<bool> {
@@ -222,6 +210,35 @@ impl Writer {
         };
         run().map_err(|error| failed(&error))
     }
+}
+
+/// What is there under that key, expired or not; an error if it is damaged.
+fn select(connection: &Connection, key: &Key) -> rusqlite::Result<Option<io::Result<Record>>> {
+    let mut select =
+        connection.prepare_cached("SELECT data, created, expires FROM sessions WHERE key = ?1")?;
+    let row = |row: &rusqlite::Row<'_>| {
+        let data = Record::decode(&row.get::<_, Vec<u8>>(0)?);
+        let (created, expires) = (natural(row.get(1)?), natural(row.get(2)?));
+        Ok(data.map(|data| Record { data, created, expires }))
+    };
+    let record = select.query_row([key.as_bytes()], row).optional()?;
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a session is damaged");
+    Ok(record.map(|record| record.ok_or_else(damaged)))
+}
+
+/// Puts a record in the place of one that is there.
+fn replace(
+    connection: &Connection,
+    old: &Key,
+    new: &Key,
+    record: &Record,
+) -> rusqlite::Result<usize> {
+    let mut update = connection.prepare_cached(
+        "UPDATE sessions SET key = ?2, data = ?3, created = ?4, expires = ?5 WHERE key = ?1",
+    )?;
+    let (created, expires) = (whole(record.created), whole(record.expires));
+    let (old, new) = (old.as_bytes(), new.as_bytes());
+    update.execute(params![old, new, record.encode(), created, expires])
 }
 
 fn insert(change: &Connection, key: &Key, record: &Record) -> rusqlite::Result<usize> {

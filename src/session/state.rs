@@ -1,8 +1,9 @@
 //! One session during one request: its data, and what is to be done with them.
 
+use super::change::{Change, full};
 use super::data::{self, Data, Record};
 use super::id::{Id, Key};
-use crate::http::{Refusal, Status};
+use crate::http::Refusal;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +13,8 @@ use std::str::FromStr;
 /// answered.
 pub struct Session {
     data: Data,
+    /// How they came to differ from what is stored.
+    change: Change,
     stored: Stored,
     intent: Intent,
 }
@@ -45,8 +48,8 @@ pub(super) struct Lives {
 pub(super) enum Plan {
     Nothing,
     Create(Record),
-    Save(Id, Record),
-    Rotate(Key, Record),
+    Save(Id, Change),
+    Rotate(Key, Change),
     Touch(Id, u64),
     Delete(Key),
 }
@@ -60,14 +63,17 @@ impl Lives {
 impl Session {
     /// One that nobody knows yet.
     pub(super) fn absent() -> Session {
-        Session { data: Data::new(), stored: Stored::Absent, intent: Intent::Keep }
+        Session::new(Data::new(), Stored::Absent)
     }
 
     /// One from the store.
     pub(super) fn present(id: Id, record: Record) -> Session {
         let Record { data, created, expires } = record;
-        let stored = Stored::Present { id, created, expires };
-        Session { data, stored, intent: Intent::Keep }
+        Session::new(data, Stored::Present { id, created, expires })
+    }
+
+    fn new(data: Data, stored: Stored) -> Session {
+        Session { data, change: Change::default(), stored, intent: Intent::Keep }
     }
 
     /// The value of a key.
@@ -102,18 +108,18 @@ impl Session {
             return Ok(());
         }
         let freed = old.map_or(0, |old| data::pair_size(key, old));
-        if data::size(&self.data) - freed + data::pair_size(key, &value) > DATA_MAX {
-            return Err(Refusal::new(Status::CONTENT_TOO_LARGE, "the session is full"));
+        if data::size(&self.data) - freed + data::pair_size(key, &value) > data::MAX {
+            return Err(full());
         }
-        self.data.insert(key.to_owned(), value);
-        self.changed();
+        self.data.insert(key.to_owned(), value.clone());
+        self.changed(key, Some(value));
         Ok(())
     }
 
     /// Takes a key out.
     pub fn remove(&mut self, key: &str) -> Option<String> {
         let value = self.data.remove(key)?;
-        self.changed();
+        self.changed(key, None);
         Some(value)
     }
 
@@ -124,6 +130,7 @@ impl Session {
     /// The token against forged requests is another one, too.
     pub fn rotate(&mut self) {
         self.data.remove(CSRF);
+        self.change.keys.insert(CSRF.to_owned(), None);
         self.intent = Intent::Rotate;
     }
 
@@ -131,10 +138,12 @@ impl Session {
     /// one.
     pub fn destroy(&mut self) {
         self.data.clear();
+        self.change = Change { forget: true, ..Change::default() };
         self.intent = Intent::Destroy;
     }
 
-    fn changed(&mut self) {
+    fn changed(&mut self, key: &str, value: Option<String>) {
+        self.change.keys.insert(key.to_owned(), value);
         self.intent = match self.intent {
             Intent::Keep | Intent::Save => Intent::Save,
             Intent::Rotate | Intent::Destroy => Intent::Rotate,
@@ -143,18 +152,20 @@ impl Session {
 
     /// What is to be done; `failed` is whether the reply is a 500 or more.
     pub(super) fn plan(self, lives: Lives, now: u64, failed: bool) -> Plan {
-        let Session { data, stored, intent } = self;
-        let new = |data| Record { data, created: now, expires: lives.expiry(now, now) };
+        let Session { data, change, stored, intent } = self;
+        let anew = lives.expiry(now, now);
         match (stored, intent) {
             (Stored::Present { id, .. }, Intent::Destroy) => Plan::Delete(id.key()),
             _ if failed => Plan::Nothing,
             (Stored::Absent, Intent::Save | Intent::Rotate) if !data.is_empty() => {
-                Plan::Create(new(data))
+                Plan::Create(Record { data, created: now, expires: anew })
             }
             (Stored::Absent, _) => Plan::Nothing,
-            (Stored::Present { id, .. }, Intent::Rotate) => Plan::Rotate(id.key(), new(data)),
+            (Stored::Present { id, .. }, Intent::Rotate) => {
+                Plan::Rotate(id.key(), Change { created: Some(now), expires: anew, ..change })
+            }
             (Stored::Present { id, created, .. }, Intent::Save) => {
-                Plan::Save(id, Record { data, created, expires: lives.expiry(created, now) })
+                Plan::Save(id, Change { expires: lives.expiry(created, now), ..change })
             }
             (Stored::Present { id, created, expires }, Intent::Keep) => {
                 let later = lives.expiry(created, now);
@@ -176,10 +187,6 @@ impl fmt::Debug for Session {
             .finish_non_exhaustive()
     }
 }
-
-/// Bytes of a session's data: what is larger belongs into a table of its own, under a
-/// key that the session holds.
-const DATA_MAX: usize = 4096;
 
 /// A session that is only read is touched so often, at most, in the time that it
 /// may be idle. So it may expire a tenth of that time early.
@@ -204,8 +211,8 @@ mod tests {
         match session.plan(LIVES, now, failed) {
             Plan::Nothing => ("nothing", 0),
             Plan::Create(record) => ("create", record.expires),
-            Plan::Save(_, record) => ("save", record.expires),
-            Plan::Rotate(_, record) => ("rotate", record.expires),
+            Plan::Save(_, change) => ("save", change.expires),
+            Plan::Rotate(_, change) => ("rotate", change.expires),
             Plan::Touch(_, expires) => ("touch", expires),
             Plan::Delete(_) => ("delete", 0),
         }
@@ -265,10 +272,10 @@ mod tests {
     #[test]
     fn a_session_is_full_at_4_kib() {
         let mut session = Session::absent();
-        session.set("a", "x".repeat(DATA_MAX - 9)).unwrap();
+        session.set("a", "x".repeat(data::MAX - 9)).unwrap();
         assert_eq!(session.set("b", "").unwrap_err().status.code(), 413);
-        session.set("a", "y".repeat(DATA_MAX - 9)).unwrap();
-        assert!(session.set("a", "z".repeat(DATA_MAX - 8)).is_err());
+        session.set("a", "y".repeat(data::MAX - 9)).unwrap();
+        assert!(session.set("a", "z".repeat(data::MAX - 8)).is_err());
         assert!(session.get("a").unwrap().starts_with('y'));
         session.remove("a");
         session.set("b", "").unwrap();

@@ -1,5 +1,6 @@
 //! The trait of what keeps sessions.
 
+use super::change::Change;
 use super::data::Record;
 use super::id::Key;
 use std::io;
@@ -22,19 +23,20 @@ pub trait SessionStore: Send + Sync {
     /// If it isn't in then.
     fn create(&self, key: &Key, record: &Record) -> io::Result<()>;
 
-    /// Puts a record in the place of one that is there. If there is none, none is
-    /// made, and the answer is `false`: the session was ended meanwhile.
+    /// [Applies](Change::apply) a change to the record that is there now, in one step:
+    /// nobody else's change may come between. If there is none, none is made, and the
+    /// answer is `false`: the session was ended meanwhile.
     ///
     /// # Errors
-    /// If the old one is still there.
-    fn save(&self, key: &Key, record: &Record) -> io::Result<bool>;
+    /// If the old one is still there; what `apply` returned as it is.
+    fn save(&self, key: &Key, change: &Change) -> io::Result<bool>;
 
-    /// Puts a record under a new key in the place of one that is there, both or
+    /// Moves the record that is there to a new key and applies a change to it, all or
     /// nothing. `false` as for [`save`](SessionStore::save).
     ///
     /// # Errors
-    /// If the old one is still there.
-    fn rotate(&self, old: &Key, new: &Key, record: &Record) -> io::Result<bool>;
+    /// As for [`save`](SessionStore::save).
+    fn rotate(&self, old: &Key, new: &Key, change: &Change) -> io::Result<bool>;
 
     /// Lets a session live until then, its data as they are; `false` if it is gone.
     ///
@@ -72,12 +74,12 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).create(key, record)
     }
 
-    fn save(&self, key: &Key, record: &Record) -> io::Result<bool> {
-        (**self).save(key, record)
+    fn save(&self, key: &Key, change: &Change) -> io::Result<bool> {
+        (**self).save(key, change)
     }
 
-    fn rotate(&self, old: &Key, new: &Key, record: &Record) -> io::Result<bool> {
-        (**self).rotate(old, new, record)
+    fn rotate(&self, old: &Key, new: &Key, change: &Change) -> io::Result<bool> {
+        (**self).rotate(old, new, change)
     }
 
     fn touch(&self, key: &Key, expires: u64) -> io::Result<bool> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::app::{App, TestClient, TestResponse};
 use crate::http::{Method, Now, Status};
-use crate::session::{Key, MemoryStore};
+use crate::session::{Change, Key, MemoryStore};
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -40,14 +40,14 @@ impl SessionStore for Spy {
         self.inner.create(key, record)
     }
 
-    fn save(&self, key: &Key, record: &Record) -> io::Result<bool> {
+    fn save(&self, key: &Key, change: &Change) -> io::Result<bool> {
         self.note("save")?;
-        self.inner.save(key, record)
+        self.inner.save(key, change)
     }
 
-    fn rotate(&self, old: &Key, new: &Key, record: &Record) -> io::Result<bool> {
+    fn rotate(&self, old: &Key, new: &Key, change: &Change) -> io::Result<bool> {
         self.note("rotate")?;
-        self.inner.rotate(old, new, record)
+        self.inner.rotate(old, new, change)
     }
 
     fn touch(&self, key: &Key, expires: u64) -> io::Result<bool> {

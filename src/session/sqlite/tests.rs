@@ -1,6 +1,6 @@
 use super::*;
 use crate::session::Data;
-use crate::session::store::tests::{behaves, is_bounded};
+use crate::session::store::tests::{behaves, is_bounded, merges};
 use std::os::unix::fs::PermissionsExt;
 
 /// A folder that goes with the test.
@@ -30,6 +30,7 @@ const FAR: u64 = 1 << 40;
 fn it_behaves_and_is_bounded() {
     let folder = Folder::new("sqlite-behaves");
     behaves(&SqliteStore::open(folder.file()).unwrap());
+    merges(&SqliteStore::open(folder.file()).unwrap());
     is_bounded(&SqliteStore::open(folder.file()).unwrap().max(2));
 }
 
