@@ -63,12 +63,14 @@
 //! | `auth` | yes | `middleware::BasicAuth`: passwords |
 //! | `cookies` | yes | `Request::cookie`, `Response::add_cookie` |
 //! | `files` | yes | `files::Files`: a folder as a handler |
+//! | `brotli` | no | `codec::brotli`; `middleware::Compress` with it |
 //! | `gzip` | yes | `codec::gzip`, `middleware::Compress`; with `files`, files compressed, too |
 //! | `json` | yes | `Request::json`, `Response::json_of`: typed JSON |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `sessions` | yes | `session::Sessions`; includes `cookies` |
 //! | `sqlite` | no | `session::SqliteStore`; includes `sessions` |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
+//! | `zstd` | no | `codec::zstd`; `middleware::Compress` with it; compiles C |
 //! | `cli` | yes | the command `onepoll`; includes `auth`, `files` and `gzip` |
 //!
 //! A library says `default-features = false` and names what it needs.
@@ -99,7 +101,7 @@
 pub mod mutants;
 
 pub mod app;
-#[cfg(feature = "gzip")]
+#[cfg(any(feature = "brotli", feature = "gzip", feature = "zstd"))]
 pub mod codec;
 mod config;
 pub mod disk;

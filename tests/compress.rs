@@ -1,6 +1,6 @@
 //! Compressed replies as clients meet them: over sockets, with helpers at work,
 //! and with a client that we did not write.
-#![cfg(feature = "gzip")]
+#![cfg(any(feature = "brotli", feature = "gzip", feature = "zstd"))]
 
 mod support;
 
@@ -14,7 +14,20 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use support::{Client, Framing, pattern};
 
-const GZIP: &[&str] = &["Accept-Encoding: gzip"];
+/// What was compiled in.
+const CODINGS: &[&str] = &[
+    #[cfg(feature = "brotli")]
+    "br",
+    #[cfg(feature = "zstd")]
+    "zstd",
+    #[cfg(feature = "gzip")]
+    "gzip",
+];
+
+fn accept(coding: &str) -> String {
+    format!("Accept-Encoding: {coding}")
+}
+
 /// Many pulls long, and not of a round length.
 const LONG: usize = 2_000_001;
 
@@ -94,10 +107,24 @@ fn serve() -> (Background, Receiver<(Sender<&'static str>, Wake)>) {
 }
 
 /// What can be read, and whether that is all.
-fn unzip(bytes: &[u8]) -> (Vec<u8>, bool) {
-    let mut out = Vec::new();
-    let whole = flate2::read::GzDecoder::new(bytes).read_to_end(&mut out).is_ok();
-    (out, whole)
+fn unzip(coding: &str, bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut reader: Box<dyn Read + '_> = match coding {
+        #[cfg(feature = "gzip")]
+        "gzip" => Box::new(flate2::read::GzDecoder::new(bytes)),
+        #[cfg(feature = "brotli")]
+        "br" => Box::new(brotli::Decompressor::new(bytes, 4096)),
+        #[cfg(feature = "zstd")]
+        "zstd" => Box::new(zstd::stream::read::Decoder::new(bytes).expect("a decoder")),
+        other => panic!("{other}"),
+    };
+    let (mut out, mut some) = (Vec::new(), [0; 4096]);
+    loop {
+        match reader.read(&mut some) {
+            Ok(0) => return (out, true),
+            Ok(n) => out.extend_from_slice(&some[..n]),
+            Err(_) => return (out, false),
+        }
+    }
 }
 
 #[test]
@@ -111,16 +138,18 @@ fn every_kind_of_content_comes_back() {
         ("/inline", LONG, true),
         ("/helper", LONG, true),
     ];
-    for (path, len, is_chunked) in table {
-        let reply = client.ask(&format!("GET {path}"), GZIP).expect(200);
+    let each = CODINGS.iter().flat_map(|coding| table.map(|row| (*coding, row)));
+    for (coding, (path, len, is_chunked)) in each {
+        let fields = [&*accept(coding)];
+        let reply = client.ask(&format!("GET {path}"), &fields).expect(200);
         assert_eq!(reply.framing == Framing::Chunked, is_chunked, "{path}");
-        assert_eq!(reply.get("content-encoding"), Some("gzip"), "{path}");
+        assert_eq!(reply.get("content-encoding"), Some(coding), "{path}");
         assert_eq!(reply.get("vary"), Some("Accept-Encoding"), "{path}");
         assert_eq!(reply.get("etag"), Some("W/\"one\""), "{path}");
         assert!(reply.body.len() < len / 4, "{path}: {} bytes", reply.body.len());
-        assert!(unzip(&reply.body) == (pattern(len), true), "{path}");
+        assert!(unzip(coding, &reply.body) == (pattern(len), true), "{coding} {path}");
 
-        let head = client.ask(&format!("HEAD {path}"), GZIP).expect(200);
+        let head = client.ask(&format!("HEAD {path}"), &fields).expect(200);
         let fields = |headers: &[(String, String)]| {
             let mut fields = headers.to_vec();
             fields.retain(|(name, _)| name != "date");
@@ -136,11 +165,35 @@ fn every_kind_of_content_comes_back() {
     }
 }
 
+/// The client's weights decide; of equal ones the smaller coding.
+#[test]
+fn the_client_has_the_choice() {
+    let (server, _) = serve();
+    let mut client = Client::connect(server.local_addr());
+    let mut ask = |wish: &str| {
+        let reply = client.ask("GET /short", &[&accept(wish)]).expect(200);
+        reply.get("content-encoding").unwrap_or("identity").to_owned()
+    };
+    assert_eq!(ask("gzip, deflate, br, zstd"), CODINGS[0]);
+    assert_eq!(ask("*"), CODINGS[0]);
+    assert_eq!(ask("identity, *;q=0.5"), "identity");
+    assert_eq!(ask("br;q=0, gzip;q=0, zstd;q=0"), "identity");
+    for coding in CODINGS {
+        assert_eq!(ask(&format!("{coding}, *;q=0.9")), *coding);
+        assert_eq!(ask(&format!("br;q=0.1, gzip;q=0.1, zstd;q=0.1, {coding};q=1")), CODINGS[0]);
+        assert_eq!(ask(&format!("deflate, {coding};q=0.001")), *coding);
+    }
+}
+
 #[test]
 fn each_word_arrives_when_it_is_said() {
+    CODINGS.iter().for_each(|coding| each_word_arrives_in(coding));
+}
+
+fn each_word_arrives_in(coding: &str) {
     let (server, chats) = serve();
     let mut client = Client::connect(server.local_addr());
-    client.send("GET /chat HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+    client.send(format!("GET /chat HTTP/1.1\r\nHost: a\r\n{}\r\n\r\n", accept(coding)));
     let head = client.head();
     assert_eq!((head.status, head.framing), (200, Framing::Chunked));
     let (say, wake) = chats.recv_timeout(support::PATIENCE).expect("a chat begins");
@@ -150,7 +203,7 @@ fn each_word_arrives_when_it_is_said() {
         wake.wake();
         said.push_str(word);
         // A client that waits for whole chunks sees each word before the next.
-        while unzip(&content).0 != said.as_bytes() {
+        while unzip(coding, &content).0 != said.as_bytes() {
             content.extend(chunk(&mut client));
         }
     }
@@ -162,7 +215,7 @@ fn each_word_arrives_when_it_is_said() {
             more => content.extend(more),
         }
     }
-    assert_eq!(unzip(&content), (said.into_bytes(), true));
+    assert_eq!(unzip(coding, &content), (said.into_bytes(), true));
 }
 
 fn chunk(client: &mut Client) -> Vec<u8> {
@@ -180,17 +233,19 @@ fn chunk(client: &mut Client) -> Vec<u8> {
 #[test]
 fn what_fails_has_no_end() {
     let (server, _) = serve();
-    for path in ["/fails", "/less"] {
+    let each = CODINGS.iter().flat_map(|coding| ["/fails", "/less"].map(|path| (*coding, path)));
+    for (coding, path) in each {
+        let wish = accept(coding);
         let mut client = Client::connect(server.local_addr());
-        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"));
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{wish}\r\n\r\n"));
         let reply = client.try_reply_to("GET");
         assert!(reply.is_err(), "{path}: a chunk that says that this is all");
-        // Of old clients, who see the end of the connection only, gzip's own trailer.
+        // Of old clients, who see the end of the connection only, the coding's own end.
         let mut client = Client::connect(server.local_addr());
-        client.send(format!("GET {path} HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n"));
-        assert_eq!(client.head().get("content-encoding"), Some("gzip"));
+        client.send(format!("GET {path} HTTP/1.0\r\n{wish}\r\n\r\n"));
+        assert_eq!(client.head().get("content-encoding"), Some(coding));
         let (rest, _) = client.rest();
-        assert!(!unzip(&rest).1, "{path}: whole");
+        assert!(!unzip(coding, &rest).1, "{coding} {path}: whole");
     }
 }
 

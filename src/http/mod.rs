@@ -19,7 +19,12 @@
 
 mod body;
 mod cidr;
-#[cfg(any(feature = "files", feature = "gzip"))]
+#[cfg(any(
+    feature = "files",
+    feature = "brotli",
+    feature = "gzip",
+    feature = "zstd"
+))]
 pub(crate) mod compressible;
 #[cfg(feature = "cookies")]
 mod cookies;

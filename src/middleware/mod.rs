@@ -3,7 +3,7 @@
 mod access_log;
 #[cfg(feature = "auth")]
 mod basic_auth;
-#[cfg(feature = "gzip")]
+#[cfg(any(feature = "brotli", feature = "gzip", feature = "zstd"))]
 mod compress;
 mod cors;
 mod fields;
@@ -18,7 +18,7 @@ mod user;
 pub use access_log::{AccessLog, Format, LogHandle};
 #[cfg(feature = "auth")]
 pub use basic_auth::BasicAuth;
-#[cfg(feature = "gzip")]
+#[cfg(any(feature = "brotli", feature = "gzip", feature = "zstd"))]
 pub use compress::Compress;
 pub use cors::Cors;
 pub use host_guard::HostGuard;

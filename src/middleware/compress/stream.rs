@@ -10,7 +10,8 @@
 //! ```
 
 use super::nth;
-use crate::codec::gzip::Gzip;
+use crate::codec::Encoder;
+use crate::http::accept::Coding;
 use crate::http::{Body, Pull, Source};
 use std::io;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The source's content, compressed.
 pub(super) struct Zipped {
     source: Box<dyn Source>,
-    encoder: Encoder,
+    stage: Stage,
     /// What is still to come, if a length was promised. The engine can't know,
     /// as what it gets is of another length.
     left: Option<u64>,
@@ -35,14 +36,15 @@ pub(super) struct Zipped {
     _permit: Permit,
 }
 
-enum Encoder {
+enum Stage {
     /// Not before the first pull: the reply to a `HEAD` is never pulled.
     Due {
+        coding: Coding,
         level: u32,
     },
     /// Nothing went in since the last flush, which would be a few bytes for nothing.
-    Flushed(Box<Gzip>),
-    Busy(Box<Gzip>),
+    Flushed(Box<Encoder>),
+    Busy(Box<Encoder>),
     Ended,
 }
 
@@ -58,11 +60,11 @@ impl Zipped {
     pub(super) fn new(
         source: Box<dyn Source>,
         len: Option<u64>,
-        level: u32,
+        (coding, level): (Coding, u32),
         permit: Permit,
     ) -> Zipped {
-        let encoder = Encoder::Due { level };
-        Zipped { source, encoder, left: len, place: Place::Helper, _permit: permit }
+        let stage = Stage::Due { coding, level };
+        Zipped { source, stage, left: len, place: Place::Helper, _permit: permit }
     }
 
     /// The same to be pulled on the loop, with less at a time.
@@ -91,18 +93,18 @@ impl Zipped {
         if raw.is_empty() {
             return Ok(());
         }
-        let mut gzip = self.encoder.take();
-        gzip.push(raw, out)?;
-        self.encoder = Encoder::Busy(gzip);
+        let mut encoder = self.stage.take()?;
+        encoder.push(raw, out)?;
+        self.stage = Stage::Busy(encoder);
         Ok(())
     }
 
     /// Everything that went in comes out.
     fn flush(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
-        self.encoder = match std::mem::replace(&mut self.encoder, Encoder::Ended) {
-            Encoder::Busy(mut gzip) => {
-                gzip.flush(out)?;
-                Encoder::Flushed(gzip)
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Busy(mut encoder) => {
+                encoder.flush(out)?;
+                Stage::Flushed(encoder)
             }
             idle => idle,
         };
@@ -110,13 +112,13 @@ impl Zipped {
     }
 }
 
-impl Encoder {
+impl Stage {
     /// The encoder itself, made now if it wasn't yet.
-    fn take(&mut self) -> Box<Gzip> {
-        match std::mem::replace(self, Encoder::Ended) {
-            Encoder::Due { level } => Box::new(Gzip::new(level)),
-            Encoder::Flushed(gzip) | Encoder::Busy(gzip) => gzip,
-            Encoder::Ended => unreachable!("an ended source is not pulled"),
+    fn take(&mut self) -> io::Result<Box<Encoder>> {
+        match std::mem::replace(self, Stage::Ended) {
+            Stage::Due { coding, level } => Encoder::new(coding, level).map(Box::new),
+            Stage::Flushed(encoder) | Stage::Busy(encoder) => Ok(encoder),
+            Stage::Ended => unreachable!("an ended source is not pulled"),
         }
     }
 }
@@ -137,7 +139,7 @@ impl Source for Zipped {
             Pull::End if self.left.is_some_and(|left| left > 0) => {
                 return Err(broken("is shorter than was said"));
             }
-            Pull::End => self.encoder.take().finish(out)?,
+            Pull::End => self.stage.take()?.end(out)?,
         }
         Ok(pull)
     }
@@ -186,27 +188,27 @@ pub(super) struct Permits {
     taken: Arc<AtomicUsize>,
 }
 
-/// The right to one encoder, until it is dropped, on whatever thread.
-pub(super) struct Permit(Arc<AtomicUsize>);
+/// The right to one encoder of that weight, until it is dropped, on whatever thread.
+pub(super) struct Permit(Arc<AtomicUsize>, usize);
 
 impl Permits {
     pub(super) fn new(max: usize) -> Permits {
         Permits { max, taken: Arc::default() }
     }
 
-    /// One more, if there is one. Only the loop takes, so that between the look and
+    /// One more, if there is room for it. Only the loop takes, so that between the look and
     /// the taking there can only be fewer.
-    pub(super) fn take(&self) -> Option<Permit> {
-        if self.taken.load(Ordering::Relaxed) >= self.max {
+    pub(super) fn take(&self, weight: usize) -> Option<Permit> {
+        if self.taken.load(Ordering::Relaxed).saturating_add(weight) > self.max {
             return None;
         }
-        self.taken.fetch_add(1, Ordering::Relaxed);
-        Some(Permit(self.taken.clone()))
+        self.taken.fetch_add(weight, Ordering::Relaxed);
+        Some(Permit(self.taken.clone(), weight))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
