@@ -46,6 +46,61 @@ fn a_rate_limit_turns_down_and_the_connection_goes_on() {
     assert_eq!(ask(&mut first, "/free").status, 200);
 }
 
+/// After a burst, one at a time; each client by its own key.
+#[test]
+fn a_token_bucket_by_a_key_of_ones_own() {
+    let server = Server::bind("127.0.0.1:0").expect("a free port").spawn(|| {
+        let mut app = App::new();
+        let bucket = RateLimit::token_bucket(2, 1, Duration::from_secs(3600));
+        app.wrap(bucket.key(|request, keys| Some(keys.of(request.header("x-user")?))));
+        app.get("/", |_: &mut Request| "in");
+        app
+    });
+    let server = server.expect("a server that starts");
+    let mut client = Client::connect(server.local_addr());
+    let mut status = |fields: &[&str]| client.ask("GET /", fields).status;
+    for user in ["X-User: ada", "X-User: bob"] {
+        assert_eq!([(); 4].map(|()| status(&[user])), [200, 200, 429, 429], "{user}");
+    }
+    assert_eq!([(); 4].map(|()| status(&[])), [200; 4], "without a key there is no limit");
+}
+
+/// The whole app's, a scope's and a route's own; told before the content is sent, where
+/// its length is, and where it is not as soon as it is too long.
+#[test]
+fn each_route_has_its_limit_of_content() {
+    let server = Server::bind("127.0.0.1:0").expect("a free port").spawn(|| {
+        let echo = |request: &mut Request| request.body().len().to_string();
+        let mut app = App::new();
+        app.body_max(10);
+        app.post("/", echo);
+        app.post("/route", echo).body_max(20);
+        app.scope("/scope", |scope| {
+            scope.body_max(5);
+            scope.put("/", echo);
+            scope.put("/route", echo).body_max(30);
+        });
+        app
+    });
+    let server = server.expect("a server that starts");
+    let table = [("POST /", 10), ("POST /route", 20), ("PUT /scope", 5), ("PUT /scope/route", 30)];
+    for (line, max) in table {
+        let content = "x".repeat(max);
+        let mut client = Client::connect(server.local_addr());
+        let head = format!("{line} HTTP/1.1\r\nHost: a\r\n");
+        client.send(format!("{head}Content-Length: {max}\r\n\r\n{content}"));
+        assert_eq!(client.reply().expect(200).text(), max.to_string(), "{line}");
+        let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{max:x}\r\n{content}\r\n");
+        client.send(format!("{chunked}0\r\n\r\n"));
+        assert_eq!(client.reply().expect(200).text(), max.to_string(), "{line}");
+        client.send(format!("{chunked}1\r\nx\r\n"));
+        assert_eq!(client.last_reply().status, 413, "{line}");
+        let mut client = Client::connect(server.local_addr());
+        client.send(format!("{head}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n", max + 1));
+        assert_eq!(client.head().status, 413, "{line}");
+    }
+}
+
 #[test]
 fn so_many_at_once_and_no_more() {
     let gate = Gate::default();

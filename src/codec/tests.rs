@@ -93,12 +93,20 @@ fn a_stream_needs_no_more_memory_than_a_piece() {
     }
 }
 
+fn piece() -> impl Strategy<Value = (Vec<u8>, bool)> {
+    (prop::collection::vec(0..8u8, 0..3000), any::<bool>())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 32,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn any_pieces_are_the_whole(
-        pieces in prop::collection::vec((prop::collection::vec(0..8u8, 0..3000), any::<bool>()), 0..8),
+        pieces in prop::collection::vec(piece(), 0..8),
         room in 0..64usize,
     ) {
         for &coding in AVAILABLE {

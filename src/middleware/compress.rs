@@ -78,8 +78,8 @@ pub struct Compress {
     level: u32,
     types: Types,
     permits: Permits,
-    /// For what is compressed on the loop, one of each coding at most: to make an encoder takes longer than a
-    /// short page does.
+    /// For what is compressed on the loop, one of each coding at most: to make an
+    /// encoder takes longer than a short page does.
     spare: RefCell<Vec<Encoder>>,
 }
 
