@@ -42,7 +42,7 @@
 //! | 2 | [`reactor`], [`app`] | the loop; routes and handlers. Neither knows the other |
 //! | 1 | [`proto`], [`route`] | HTTP/1.1 without I/O; which route serves a path |
 //! | 1 | [`net`], [`helper`], [`disk`] | sockets; threads; files below a folder |
-//! | 1 | `codec` (feature) | bytes made shorter |
+//! | 1 | `codec`, `kv` (features) | bytes made shorter; a server that several machines share |
 //! | 0 | [`http`], [`Config`], [`Error`], [`stats`] | the vocabulary, limits, counters |
 //!
 //! Loop and application meet in [`http::Service`], on the ground floor.
@@ -68,6 +68,7 @@
 //! | `json` | yes | `Request::json`, `Response::json_of`: typed JSON |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `sessions` | yes | `session::Sessions`; includes `cookies` |
+//! | `redis` | no | `session::RedisStore`, `middleware::RedisRates`: what several machines share; includes `sessions` |
 //! | `sqlite` | no | `session::SqliteStore`; includes `sessions` |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `zstd` | no | `codec::zstd`; `middleware::Compress` with it; compiles C |
@@ -112,6 +113,8 @@ pub mod forms;
 pub mod handlers;
 pub mod helper;
 pub mod http;
+#[cfg(feature = "redis")]
+pub mod kv;
 pub mod middleware;
 pub mod net;
 pub mod proto;

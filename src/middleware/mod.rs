@@ -24,6 +24,8 @@ pub use cors::Cors;
 pub use host_guard::HostGuard;
 pub use limits::{InFlight, TimeLimit};
 pub use rate_limit::{Key, Keys, RateLimit};
+#[cfg(feature = "redis")]
+pub use rate_limit::{Policy, RateStore, RedisRates, Taken};
 pub use request_id::{RequestId, RequestIds};
 pub use security_headers::{Csp, Frame, Hsts, SecurityHeaders};
 pub use server_timing::{ServerTiming, Timings};

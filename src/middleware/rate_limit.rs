@@ -18,14 +18,24 @@
 //! 10.2.3) says the same as `t` to whoever must wait.
 
 mod key;
+#[cfg(feature = "redis")]
+mod redis;
 mod rule;
+#[cfg(feature = "redis")]
+mod shared;
 mod table;
 
 pub use key::{Key, Keys};
+#[cfg(feature = "redis")]
+pub use redis::RedisRates;
+#[cfg(feature = "redis")]
+pub use shared::{Policy, RateStore, Taken};
 
 use crate::app::{After, Flow, Middleware, Reject};
 use crate::http::{Request, Response, Status};
 use rule::{Bucket, Quota, Rule, Sliding};
+#[cfg(feature = "redis")]
+use shared::{Elsewhere, Shared};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::Write;
@@ -72,6 +82,8 @@ pub struct RateLimit {
     keys_max: usize,
     fields: Fields,
     books: RefCell<Books>,
+    #[cfg(feature = "redis")]
+    shared: Option<Shared>,
     /// The quota of the request that was let in last, and its connection: nearly
     /// always the next one that goes out.
     latest: Cell<Option<(u64, Quota)>>,
@@ -135,6 +147,8 @@ impl RateLimit {
             keys_max: KEYS_MAX,
             fields: Fields::Always,
             books: RefCell::new(Books { rule, table, begin: None }),
+            #[cfg(feature = "redis")]
+            shared: None,
             latest: Cell::new(None),
         };
         limit.rename("default");
@@ -188,6 +202,38 @@ impl RateLimit {
         self
     }
 
+    #[cfg(feature = "redis")]
+    /// Counts in that store as well, for all servers that use it. Who is within the
+    /// limit here is asked about there, by a helper thread; who isn't, is not. While the
+    /// store can't be asked, the count here is what counts.
+    ///
+    /// [`Keys::of`] hashes without a secret then, since all servers must come to the
+    /// same key.
+    #[must_use]
+    pub fn shared(mut self, store: impl RateStore + 'static) -> RateLimit {
+        let policy = self.books.get_mut().rule.policy();
+        self.keys = Keys::steady();
+        self.shared = Some(Shared::new(std::sync::Arc::new(store), policy));
+        self
+    }
+
+    #[cfg(feature = "redis")]
+    /// Answers 503 while the [store](RateLimit::shared) can't be asked, instead of letting
+    /// requests in that are within the limit here.
+    #[must_use]
+    pub fn fail_closed(mut self) -> RateLimit {
+        if let Some(shared) = &mut self.shared {
+            shared.fail_closed();
+        }
+        self
+    }
+
+    #[cfg(feature = "redis")]
+    /// How often the [store](RateLimit::shared) couldn't be asked.
+    pub fn failures(&self) -> u64 {
+        self.shared.as_ref().map_or(0, Shared::failures)
+    }
+
     fn rename(&mut self, name: &str) {
         // A string of RFC 9651 section 3.3.3.
         let mut quoted = String::from('"');
@@ -205,6 +251,13 @@ impl RateLimit {
 
     /// What that request's client has left.
     fn look(&self, request: &Request) -> Option<Quota> {
+        // The last of several limits that are asked elsewhere has to do for all.
+        #[cfg(feature = "redis")]
+        if self.shared.is_some()
+            && let Some(Elsewhere(quota)) = request.extension::<Elsewhere>()
+        {
+            return Some(*quota);
+        }
         if let Some((connection, quota)) = self.latest.take()
             && connection == request.connection()
         {
@@ -245,16 +298,15 @@ impl Middleware for RateLimit {
         let taken = self.books.borrow_mut().take(key, request);
         let (Ok(quota) | Err(quota)) = taken;
         self.latest.set(Some((request.connection(), quota)));
-        if taken.is_ok() {
-            return Flow::Go;
+        let allowed = self.allowed;
+        if let Err(quota) = taken {
+            return Flow::Refuse(too_many(allowed, quota));
         }
-        let wait = seconds(quota.more_in);
-        let message = format!(
-            "the limit is {} requests in {} s; try again in {wait} s",
-            self.allowed.0, self.allowed.1
-        );
-        let reject = Reject::new(Status::TOO_MANY_REQUESTS, message);
-        Flow::Refuse(reject.header("Retry-After", wait.to_string()))
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared {
+            return shared.ask(key.0, move |quota| too_many(allowed, quota));
+        }
+        Flow::Go
     }
 
     fn after(&self, request: &mut Request, response: &mut Response) -> After {
@@ -284,6 +336,13 @@ impl Middleware for RateLimit {
         }
         After::Go
     }
+}
+
+fn too_many((requests, span): (u32, u64), quota: Quota) -> Reject {
+    let wait = seconds(quota.more_in);
+    let message = format!("the limit is {requests} requests in {span} s; try again in {wait} s");
+    let reject = Reject::new(Status::TOO_MANY_REQUESTS, message);
+    reject.header("Retry-After", wait.to_string())
 }
 
 impl fmt::Debug for RateLimit {

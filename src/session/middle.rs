@@ -6,7 +6,7 @@ use super::state::{Lives, Plan, Session};
 use super::store::SessionStore;
 use crate::app::{After, Flow, Middleware, Reject};
 use crate::http::cookie::{self, Cookie, SameSite};
-use crate::http::{Exchange, Job, Lane, Refusal, Request, Response};
+use crate::http::{Exchange, Job, Lane, Refusal, Request, Response, Status};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -40,6 +40,7 @@ struct Shared {
     name: String,
     secure: Secure,
     lives: Lives,
+    without: Without,
     /// When expired sessions were removed, in seconds since 1970.
     swept: AtomicU64,
 }
@@ -50,6 +51,19 @@ enum Secure {
     AsAsked,
     Always,
 }
+
+/// What becomes of requests with a session while the store can't be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Without {
+    /// They are answered 503.
+    Refuse,
+    /// They go on, as from somebody new.
+    GoOn,
+}
+
+/// In the bag of a request that goes on without the session it has: none is made in
+/// its place.
+struct Lost;
 
 /// In the bag of each request that `Sessions` stands around. Of no size, so that it
 /// takes no memory from the allocator.
@@ -86,6 +100,7 @@ impl Sessions {
                 name: "session".to_owned(),
                 secure: Secure::AsAsked,
                 lives: Lives { idle: 7 * DAY, absolute: 30 * DAY },
+                without: Without::Refuse,
                 swept: AtomicU64::new(0),
             }),
         }
@@ -125,6 +140,15 @@ impl Sessions {
         self.with(|shared| shared.lives.absolute = time.as_secs().clamp(1, LIFE_MAX))
     }
 
+    /// While the store can't be asked, as a server elsewhere that is down, requests go on
+    /// without their session, and what they set is lost. Otherwise they are answered
+    /// 503. For pages that are worth something to strangers, too: handlers see somebody
+    /// who isn't logged in.
+    #[must_use]
+    pub fn optional(self) -> Sessions {
+        self.with(|shared| shared.without = Without::GoOn)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Shared)) -> Sessions {
         // Nobody else has it before it is wrapped around an app.
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
@@ -159,6 +183,9 @@ impl Middleware for Sessions {
         if let Plan::Nothing = plan {
             return After::Go;
         }
+        if request.remove_extension::<Lost>().is_some() {
+            return After::Go;
+        }
         let secure = self.shared.secure == Secure::Always || request.is_secure();
         if !self.shared.store.blocks() {
             return match self.shared.carry_out(plan, now, secure, response) {
@@ -174,7 +201,8 @@ impl Middleware for Sessions {
                 exchange.refuse(refusal);
             }
         });
-        After::Offload(job.lane(Lane::Serial))
+        let lane = if self.shared.store.is_serial() { Lane::Serial } else { Lane::Application };
+        After::Offload(job.lane(lane))
     }
 }
 
@@ -189,6 +217,17 @@ impl Shared {
             // Not ours, or not any more. It is never taken over: what is set now gets
             // an id of its own.
             Ok(_) => Flow::Go,
+            Err(error) if self.without == Without::GoOn => {
+                log::debug!("a request goes on without its session: {error}");
+                request.extend(Lost);
+                Flow::Go
+            }
+            Err(error) if is_away(&error) => {
+                log::debug!("sessions: {error}");
+                Flow::Refuse(
+                    Reject::new(Status::SERVICE_UNAVAILABLE, AWAY).header("Retry-After", "2"),
+                )
+            }
             Err(error) => Flow::Refuse(Reject::internal(format!("sessions: {error}"))),
         }
     }
@@ -206,7 +245,17 @@ impl Shared {
         secure: bool,
         response: &mut Response,
     ) -> Result<(), Refusal> {
-        let told = self.ask(plan, now).map_err(|error| Refusal::of(&error))?;
+        let told = match self.ask(plan, now) {
+            Ok(told) => told,
+            Err(error) if is_away(&error) => {
+                log::debug!("a session is not saved: {error}");
+                return match self.without {
+                    Without::GoOn => Ok(()),
+                    Without::Refuse => Err(Refusal::new(Status::SERVICE_UNAVAILABLE, AWAY)),
+                };
+            }
+            Err(error) => return Err(Refusal::of(&error)),
+        };
         let (value, age) = match &told {
             None => return Ok(()),
             Some((id, expires)) => {
@@ -267,6 +316,26 @@ impl Shared {
             Err(error) => log::warn!("expired sessions could not be removed: {error}"),
         }
     }
+}
+
+/// What clients are told meanwhile.
+const AWAY: &str = "sessions can't be looked up at the moment";
+
+/// Whether a store couldn't be asked, by its error.
+fn is_away(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::TimedOut
+            | Kind::NotConnected
+            | Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NotFound // of a socket's path
+    )
 }
 
 /// No shared cache may give one client's page to another.

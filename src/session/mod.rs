@@ -51,6 +51,8 @@ mod data;
 mod id;
 mod memory;
 mod middle;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod state;
@@ -62,6 +64,8 @@ pub use data::{Data, Record};
 pub use id::Key;
 pub use memory::MemoryStore;
 pub use middle::{Sessions, session};
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use state::Session;

@@ -62,6 +62,11 @@ pub trait SessionStore: Send + Sync {
     fn blocks(&self) -> bool {
         true
     }
+
+    /// Whether calls that change something must come one at a time, if they block.
+    fn is_serial(&self) -> bool {
+        true
+    }
 }
 
 /// A store that several have.
@@ -96,6 +101,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn blocks(&self) -> bool {
         (**self).blocks()
+    }
+
+    fn is_serial(&self) -> bool {
+        (**self).is_serial()
     }
 }
 

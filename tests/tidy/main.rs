@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 7] = [
     // The ground floor is one room: the vocabulary.
     &["http", "config", "error", "stats", "mutants"],
-    &["proto", "route", "net", "helper", "disk", "codec"],
+    &["proto", "route", "net", "helper", "disk", "codec", "kv"],
     &["reactor", "app"],
     &["files", "forms", "middleware", "session", "handlers"],
     &["server", "sim"],

@@ -16,6 +16,48 @@ pub struct Key(pub(super) u128);
 pub struct Keys {
     high: RandomState,
     low: RandomState,
+    #[cfg(feature = "redis")]
+    seed: Seed,
+}
+
+/// Whether hashes have the seeds.
+#[cfg(feature = "redis")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Seed {
+    #[default]
+    Random,
+    /// No: they are the same in all processes.
+    None,
+}
+
+/// SHA-256 as a hasher: nobody finds two keys that fall together, though there is no
+/// secret.
+#[cfg(feature = "redis")]
+struct Steady(sha2::Sha256);
+
+#[cfg(feature = "redis")]
+impl Steady {
+    fn of(value: impl Hash) -> u128 {
+        use sha2::Digest;
+        let mut hasher = Steady(sha2::Sha256::new());
+        value.hash(&mut hasher);
+        let digest = hasher.0.finalize();
+        let mut half = [0; 16];
+        half.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+        u128::from_le_bytes(half)
+    }
+}
+
+#[cfg(feature = "redis")]
+impl std::hash::Hasher for Steady {
+    fn write(&mut self, bytes: &[u8]) {
+        sha2::Digest::update(&mut self.0, bytes);
+    }
+
+    /// Not asked for.
+    fn finish(&self) -> u64 {
+        0
+    }
 }
 
 /// Peers without an address. No address below the bit of [`V4`] is a key.
@@ -26,9 +68,19 @@ const UNKNOWN: u128 = 2;
 const V4: u128 = 1 << 32;
 
 impl Keys {
+    /// Keys that are the same in all processes.
+    #[cfg(feature = "redis")]
+    pub(super) fn steady() -> Keys {
+        Keys { seed: Seed::None, ..Keys::default() }
+    }
+
     /// The key of any value, such as a token or a user's number; of several
     /// values as a tuple. Nothing is allocated.
     pub fn of(&self, value: impl Hash) -> Key {
+        #[cfg(feature = "redis")]
+        if self.seed == Seed::None {
+            return Key(Steady::of(value));
+        }
         let (high, low) = (self.high.hash_one(&value), self.low.hash_one(&value));
         Key(u128::from(high) << 64 | u128::from(low))
     }

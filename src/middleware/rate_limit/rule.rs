@@ -62,6 +62,22 @@ impl Rule {
         }
     }
 
+    /// The rule in other words.
+    #[cfg(feature = "redis")]
+    pub(super) fn policy(&self) -> super::Policy {
+        use std::time::Duration;
+        match self {
+            Rule::Sliding(Sliding { limit, window, .. }) => {
+                super::Policy::Sliding { limit: *limit, window: Duration::from_micros(*window) }
+            }
+            Rule::Bucket(Bucket { rate, period, full, .. }) => super::Policy::TokenBucket {
+                burst: u32::try_from(full / u128::from(*period)).unwrap_or(u32::MAX),
+                rate: *rate,
+                period: Duration::from_micros(*period),
+            },
+        }
+    }
+
     /// Forgets what the row held, or makes it, if it is the next.
     pub(super) fn clear(&mut self, row: u32) {
         match self {
