@@ -2,7 +2,7 @@
 
 mod support;
 
-use onepoll::app::{BodyMode, Done, Middleware, after_with, receive};
+use onepoll::app::{BodyMode, Done, Flow, Middleware, after_with, receive};
 use onepoll::http::{Body, FileSpan, Intake, Pull, Refusal, Request, Response, Sink, Source};
 use onepoll::http::{Status, Wake};
 use onepoll::server::Background;
@@ -411,4 +411,28 @@ fn who_comes_while_many_leave_can_be_woken() {
     until("it is asleep", || wake.lock().unwrap().is_some());
     wake.lock().unwrap().as_ref().unwrap().wake();
     assert_eq!(late.reply().expect(200).text(), "awake");
+}
+
+/// The target and the authority lie in the same buffer as the field lines.
+#[test]
+fn fields_that_are_taken_out_leave_the_target_alone() {
+    let server = serve(Config::default(), |app| {
+        app.before(|request: &mut Request| {
+            assert!(request.headers_mut().remove("X-First"));
+            request.headers_mut().set("Accept", "text/plain").unwrap();
+            assert!(request.headers_mut().remove("Host"));
+            Flow::Go
+        });
+        app.get("/a/path", |request: &mut Request| {
+            let (target, path, query) = (request.target(), request.path(), request.query());
+            let accept = request.header("accept");
+            format!("{target} {path} {query:?} {} {accept:?}", request.authority())
+        });
+    });
+    let mut client = Client::connect(server.local_addr());
+    let fields = ["X-First: a long value that is taken out", "Accept: a/b"];
+    for _ in 0..2 {
+        let reply = client.ask("GET /a/path?q=1", &fields).expect(200);
+        assert_eq!(reply.text(), "/a/path?q=1 /a/path Some(\"q=1\") x Some(\"text/plain\")");
+    }
 }

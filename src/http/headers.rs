@@ -162,6 +162,12 @@ impl Headers {
         if self.get(name).is_none() {
             return false;
         }
+        if self.is_of_a_head() {
+            let mut fields = std::mem::take(&mut self.fields);
+            fields.retain(|field| !self.name_of(*field).eq_ignore_ascii_case(name.as_bytes()));
+            self.fields = fields;
+            return true;
+        }
         let mut kept = Headers::new();
         for field in &self.fields {
             let (n, v) = (self.name_of(*field), self.value_of(*field));
@@ -177,8 +183,22 @@ impl Headers {
 
     /// Empties the list and keeps its memory.
     pub fn clear(&mut self) {
+        if !self.is_of_a_head() {
+            self.bytes.clear();
+        }
+        self.fields.clear();
+    }
+
+    /// Forgets the head as well.
+    pub(crate) fn reset(&mut self) {
         self.bytes.clear();
         self.fields.clear();
+    }
+
+    /// Whether the bytes are a head that was received: they begin with its request line,
+    /// and a target, or an authority, lies in them and must stay where it is.
+    fn is_of_a_head(&self) -> bool {
+        self.fields.first().is_none_or(|first| first.name > 0)
     }
 
     /// The lines as they go on the wire. Only for lists built by `add`.

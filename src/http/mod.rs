@@ -19,12 +19,7 @@
 
 mod body;
 mod cidr;
-#[cfg(any(
-    feature = "files",
-    feature = "brotli",
-    feature = "gzip",
-    feature = "zstd"
-))]
+#[cfg(any(feature = "files", feature = "brotli", feature = "gzip", feature = "zstd"))]
 pub(crate) mod compressible;
 #[cfg(feature = "cookies")]
 mod cookies;

@@ -280,7 +280,7 @@ impl Request {
     #[inline(always)]
     pub(crate) fn begin(&mut self) {
         self.method = Method::GET;
-        self.headers.clear();
+        self.headers.reset();
         self.target = Span::default();
         self.path = Span::default();
         self.query = None;
