@@ -12,12 +12,17 @@ pub(super) type Handler = Box<dyn Fn(&mut Exchange) -> Option<Box<Reply>>>;
 
 /// Any `Fn(&mut Request) -> impl Into<Reply>` as a [`Handler`].
 pub(super) fn boxed<R: Into<Reply>>(handler: impl Fn(&mut Request) -> R + 'static) -> Handler {
-    Box::new(move |exchange: &mut Exchange| match handler(&mut exchange.request).into().0 {
-        Kind::Respond(response) => {
-            exchange.response.replace(response);
-            None
+    Box::new(move |exchange: &mut Exchange| {
+        // First: dropping the old response while the new one is at hand would
+        // have the compiler keep that in memory, and copy it once more.
+        exchange.response.release();
+        match handler(&mut exchange.request).into().0 {
+            Kind::Respond(response) => {
+                exchange.response.replace_fresh(response);
+                None
+            }
+            kind => Some(Box::new(Reply(kind))),
         }
-        kind => Some(Box::new(Reply(kind))),
     })
 }
 

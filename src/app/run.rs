@@ -71,8 +71,9 @@ impl Service for App {
 
     #[inline]
     fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
-        exchange.bookmark.route = self.find(&mut exchange);
-        self.inward(exchange)
+        let route = self.find(&mut exchange);
+        exchange.bookmark.route = route;
+        self.inward(exchange, route.and_then(|route| self.entries.get(route as usize)))
     }
 
     fn resume(&mut self, mut exchange: Box<Exchange>) -> Step {
@@ -88,10 +89,10 @@ impl Service for App {
         match (Phase::of(&exchange), next) {
             (_, Some(Next::Panicked(panicked))) => self.panicked(exchange, "a job", &panicked),
             (Phase::Before, Some(Next::Flow(flow))) => match self.flow(exchange, flow) {
-                Ok(exchange) => self.inward(exchange),
+                Ok(exchange) => self.inward_again(exchange),
                 Err(step) => step,
             },
-            (Phase::Before, _) if is_untouched(&exchange.response) => self.inward(exchange),
+            (Phase::Before, _) if is_untouched(&exchange.response) => self.inward_again(exchange),
             (Phase::Body, _) => {
                 let entry = self.entry_of(&exchange);
                 self.handle(exchange, entry)
@@ -134,13 +135,18 @@ impl Service for App {
 impl App {
     /// The way in: every `before` that was not called yet, then the content.
     #[inline]
-    fn inward(&self, exchange: Box<Exchange>) -> Step {
-        let entry = self.entry_of(&exchange);
+    fn inward(&self, exchange: Box<Exchange>, entry: Option<&Entry>) -> Step {
         if self.chain(entry).is_empty() {
             self.inside(exchange, entry)
         } else {
             self.through(exchange, entry)
         }
+    }
+
+    /// The same after a `before` that had to wait.
+    fn inward_again(&self, exchange: Box<Exchange>) -> Step {
+        let entry = self.entry_of(&exchange);
+        self.inward(exchange, entry)
     }
 
     /// Through the middleware.

@@ -279,13 +279,17 @@ impl Request {
     /// Makes it a blank page for another head.
     #[inline(always)]
     pub(crate) fn begin(&mut self) {
-        self.method = Method::GET;
+        if self.method != Method::GET {
+            self.method = Method::GET;
+        }
         self.headers.reset();
         self.target = Span::default();
         self.path = Span::default();
         self.query = None;
         self.authority = Span::default();
-        self.normal = None;
+        if self.normal.is_some() {
+            self.normal = None;
+        }
         self.content_length = None;
         self.chunked = false;
     }

@@ -324,15 +324,20 @@ impl Response {
         self.close
     }
 
-    /// Puts another into its place. What it replaces nearly always owns nothing,
-    /// which a few looks show; its drop would go through each part in turn.
+    /// Drops what it owns, which is nearly always nothing.
     #[inline]
-    pub(crate) fn replace(&mut self, with: Response) {
-        if self.owns_nothing() {
-            std::mem::forget(std::mem::replace(self, with));
-        } else {
-            *self = with;
+    pub(crate) fn release(&mut self) {
+        if !self.owns_nothing() {
+            *self = Response::default();
         }
+    }
+
+    /// Puts another into the place of one that was [released](Response::release),
+    /// and so has nothing to drop.
+    #[inline]
+    pub(crate) fn replace_fresh(&mut self, with: Response) {
+        debug_assert!(self.owns_nothing(), "it was not reset");
+        std::mem::forget(std::mem::replace(self, with));
     }
 
     /// Makes it as [`Response::default`] does.

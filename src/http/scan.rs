@@ -37,7 +37,13 @@ pub(crate) fn behind_token(rest: &[u8]) -> &[u8] {
 /// How many unreserved bytes `rest` begins with: nearly all hosts are such.
 #[inline(always)]
 pub(crate) fn unreserved(rest: &[u8]) -> usize {
-    rest.len() - behind(rest, UNRESERVED).len()
+    rest.len() - behind_unreserved(rest).len()
+}
+
+/// What is behind those.
+#[inline(always)]
+pub(crate) fn behind_unreserved(rest: &[u8]) -> &[u8] {
+    behind(rest, UNRESERVED)
 }
 
 /// How many bytes of a request target `rest` begins with (RFC 9112 section 3.2),

@@ -139,8 +139,7 @@ pub(crate) fn whole(response: &Response, content: &[u8], preamble: &Preamble, ou
             // Nothing is reserved: a loop's buffer has long had the room.
             out.extend_from_slice(&preamble.bytes);
             out.extend_from_slice(media.as_bytes());
-            out.extend_from_slice(b"\r\nContent-Length: ");
-            digits_and_end(content.len() as u64, out);
+            length_and_end(content.len() as u64, out);
         }
         // Fields that were ready before: one copy more.
         Some(media) if response.status() == Status::OK && response.has_plain_template() => {
@@ -339,13 +338,41 @@ fn length(n: u64, last: bool, out: &mut Vec<u8>) {
 /// A number as the last thing of a head: its digits and two line ends.
 #[inline]
 fn digits_and_end(n: u64, out: &mut Vec<u8>) {
-    if n >= 10_000 {
+    if n >= FEW {
         return many_digits_and_end(n, out);
     }
+    let (word, zeros) = few_digits_and_end(n as u32);
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(out.len() - zeros);
+}
+
+/// The same behind the end of another line and the name of the field.
+#[inline]
+fn length_and_end(n: u64, out: &mut Vec<u8>) {
+    const NAME: &[u8; 26] = b"\r\nContent-Length: ########";
+    if n >= FEW {
+        out.extend_from_slice(NAME.split_last_chunk::<8>().map_or(NAME, |(name, _)| name));
+        return many_digits_and_end(n, out);
+    }
+    let (word, zeros) = few_digits_and_end(n as u32);
+    let mut line = *NAME;
+    if let Some(place) = line.last_chunk_mut() {
+        *place = word.to_le_bytes();
+    }
+    out.extend_from_slice(&line);
+    out.truncate(out.len() - zeros);
+}
+
+/// Numbers below have four digits at most.
+const FEW: u64 = 10_000;
+
+/// The digits of a number below `FEW` and two line ends, the first byte lowest,
+/// and how many bytes at the end are none of these.
+#[inline]
+fn few_digits_and_end(n: u32) -> (u64, usize) {
     // Four digits and the four bytes behind them are one word. Leading zeros
     // are shifted out of it, the length set back by as much: copying eight
     // bytes is one store, copying five to eight a call.
-    let n = n as u32; // below 10,000
     // Hundreds and the rest, 16 bits each; then, in both at once, tens (103 /
     // 1024 is a tenth, for what is below 179) and ones, 8 bits each.
     let pairs = (n / 100) | ((n % 100) << 16);
@@ -354,8 +381,7 @@ fn digits_and_end(n: u64, out: &mut Vec<u8>) {
     let word = u64::from(digits | 0x3030_3030) | u64::from(u32::from_le_bytes(*b"\r\n\r\n")) << 32;
     // The first digit is the lowest byte; the last one stays even if it is 0.
     let zeros = (digits | 1 << 24).trailing_zeros() / 8;
-    out.extend_from_slice(&(word >> (8 * zeros)).to_le_bytes());
-    out.truncate(out.len() - zeros as usize);
+    (word >> (8 * zeros), zeros as usize)
 }
 
 #[cold]

@@ -109,20 +109,21 @@ impl Head {
         request: &mut Request,
     ) -> Result<Option<(usize, Framing)>, Fault> {
         match self.whole(limits, input, request) {
-            Some(done) => Ok(Some(done)),
+            Some((behind, framing)) => Ok(Some((input.len() - behind.len(), framing))),
             None => self.resume(limits, input, request),
         }
     }
 
     /// The same, for a head that is whole in the input and has nothing unusual;
-    /// `None`: it may be any other, and nothing has happened but to the request.
+    /// with what lies behind it. `None`: it may be any other, and nothing has
+    /// happened but to the request.
     #[inline(always)]
-    pub(super) fn whole(
+    pub(super) fn whole<'a>(
         &mut self,
         limits: &Limits,
-        input: &[u8],
+        input: &'a [u8],
         request: &mut Request,
-    ) -> Option<(usize, Framing)> {
+    ) -> Option<(&'a [u8], Framing)> {
         if self.stage != Stage::Blank || self.blank != 0 {
             return None;
         }

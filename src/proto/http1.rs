@@ -91,7 +91,7 @@ impl Http1 {
         request: &mut Request,
     ) -> Result<(usize, Event), Fault> {
         match self.receive_whole(limits, input, request) {
-            Some(used) => Ok((used, Event::Head)),
+            Some(behind) => Ok((input.len() - behind.len(), Event::Head)),
             None => self.receive_part(limits, input, request),
         }
     }
@@ -142,7 +142,11 @@ impl Http1 {
             self.step(Step::Unkeep);
         }
         match framing.body {
-            Length::None | Length::Exact(0) => self.step(Step::Head),
+            Length::None | Length::Exact(0) => {
+                if !self.state.take_head() {
+                    self.step(Step::Head);
+                }
+            }
             Length::Exact(len) => self.await_body(Decoder::Length(len), limits, framing, request),
             Length::Chunked => self.await_body(Decoder::chunked(), limits, framing, request),
         }

@@ -122,6 +122,17 @@ impl State {
         Ok(())
     }
 
+    /// Takes row 1 from the state in which nearly every head arrives; else nothing
+    /// happens, as when the steps are to be seen in the log.
+    #[inline]
+    pub(crate) fn take_head(&mut self) -> bool {
+        if *self != State::NEW || log::log_enabled!(target: TARGET, log::Level::Trace) {
+            return false;
+        }
+        *self = State { read: Read::Done, write: Write::Owed, keep: true };
+        true
+    }
+
     /// Takes the steps of a reply that is written whole, and J1, in one stride:
     /// rows 13 to 15 (or row 12), then the next request. Only from the state in
     /// which nearly every request is answered; else nothing happens, as when

@@ -32,7 +32,10 @@ const SHED_LOOKS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Accepting {
     waiting: Vec<bool>,
-    resting: Option<Tick>,
+    /// Whether any of these is set: asked twice a turn.
+    some: bool,
+    /// Until when accept is left alone; `NEVER` if it is not.
+    resting: Tick,
     /// Whether clients have sent their request by the time they are accepted.
     guess: Guess,
     /// Full, and configured to leave clients in the queue.
@@ -73,7 +76,8 @@ impl Accepting {
         // Clients may have come between `listen` and the first poll.
         Accepting {
             waiting: vec![true; listeners],
-            resting: None,
+            some: listeners > 0,
+            resting: Tick::NEVER,
             guess: Guess::default(),
             paused: false,
             complained: false,
@@ -81,23 +85,32 @@ impl Accepting {
     }
 
     pub(crate) fn note(&mut self, listener: u32) {
-        if let Some(waiting) = self.waiting.get_mut(listener as usize) {
-            *waiting = true;
-        }
+        self.set_waiting(listener as usize, true);
     }
 
     /// Whether accept should be called now, without waiting for an event.
+    #[inline]
     pub(crate) fn is_able(&self) -> bool {
-        self.resting.is_none() && !self.paused && self.waiting.contains(&true)
+        self.is_pending() && self.resting == Tick::NEVER && !self.paused
     }
 
     /// Whether accept has anything to see to at all.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
-        self.waiting.contains(&true)
+        self.some
     }
 
-    pub(crate) fn retry_at(&self) -> Option<Tick> {
+    /// Puts down whether a listener has somebody waiting.
+    fn set_waiting(&mut self, listener: usize, somebody: bool) {
+        if let Some(waiting) = self.waiting.get_mut(listener) {
+            *waiting = somebody;
+        }
+        self.some = self.waiting.contains(&true);
+    }
+
+    /// When accept is to be tried again, or never.
+    #[inline]
+    pub(crate) fn retry_at(&self) -> Tick {
         self.resting
     }
 
@@ -108,15 +121,16 @@ impl Accepting {
 
     pub(crate) fn close(&mut self) {
         self.waiting.clear();
-        self.resting = None;
+        self.some = false;
+        self.resting = Tick::NEVER;
     }
 }
 
 impl<S: Service, W: World> Reactor<S, W> {
     pub(crate) fn accept(&mut self) {
         let now = self.shared.tick;
-        if self.accepting.resting.is_some_and(|until| until <= now) {
-            self.accepting.resting = None;
+        if self.accepting.resting <= now {
+            self.accepting.resting = Tick::NEVER;
         }
         self.accepting.paused = false;
         if self.accepting.is_able() && self.is_full_and_pauses() {
@@ -139,7 +153,7 @@ impl<S: Service, W: World> Reactor<S, W> {
                 self.admit(socket, peer);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.accepting.waiting[listener] = false; // ok: `listener` is below its length
+                self.accepting.set_waiting(listener, false);
             }
             Err(error) if is_of_client(&error) => self.count(AcceptError::Client),
             Err(error) => {
@@ -153,7 +167,7 @@ impl<S: Service, W: World> Reactor<S, W> {
                     self.accepting.complained = true;
                 }
                 self.shed();
-                self.accepting.resting = Some(self.shared.tick + REST);
+                self.accepting.resting = self.shared.tick + REST;
             }
         }
     }

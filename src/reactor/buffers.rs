@@ -77,7 +77,7 @@ impl Buffers {
     pub(crate) fn give_back_idle(&mut self, mut active: Box<Active>) {
         self.out -= 1;
         if self.actives.len() >= KEPT || active.input.capacity() > INPUT_KEPT {
-            return drop(active);
+            return throw_away(active);
         }
         active.output.restart();
         active.received = 0;
@@ -158,6 +158,13 @@ impl Buffers {
     pub(crate) fn is_tight(&self) -> bool {
         self.lent / 9 >= self.input_max / 10
     }
+}
+
+/// Out of line, so that the common way saves no registers for it.
+#[cold]
+#[inline(never)]
+fn throw_away(active: Box<Active>) {
+    drop(active);
 }
 
 /// A buffer of zeros whose pages don't exist before something is read into them.

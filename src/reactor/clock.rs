@@ -22,6 +22,8 @@ pub struct Tick(u64);
 impl Tick {
     /// When the loop began.
     pub const ZERO: Tick = Tick(0);
+    /// The end of time: for what is not to happen. It is later than any other.
+    pub(crate) const NEVER: Tick = Tick(u64::MAX);
 
     /// That many microseconds after the loop began.
     pub const fn from_micros(micros: u64) -> Tick {
@@ -31,6 +33,12 @@ impl Tick {
     /// Microseconds since the loop began.
     pub const fn micros(self) -> u64 {
         self.0
+    }
+
+    /// How long ago `earlier` is, in microseconds; zero if it is not earlier.
+    #[inline]
+    pub(crate) const fn micros_since(self, earlier: Tick) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 
     /// How long ago `earlier` is; zero if it is not earlier.
@@ -46,9 +54,29 @@ impl Add<Duration> for Tick {
     /// years off and not passed.
     #[inline]
     fn add(self, time: Duration) -> Tick {
+        self + Span::of(time)
+    }
+}
+
+/// A length of time in the loop's measure: for what is added again and again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span(u64);
+
+impl Span {
+    /// Rounds up.
+    #[inline]
+    pub(crate) fn of(time: Duration) -> Span {
         let micros = time.as_secs().saturating_mul(1_000_000);
-        let micros = micros.saturating_add(u64::from(time.subsec_nanos().div_ceil(1000)));
-        Tick(self.0.saturating_add(micros))
+        Span(micros.saturating_add(u64::from(time.subsec_nanos().div_ceil(1000))))
+    }
+}
+
+impl Add<Span> for Tick {
+    type Output = Tick;
+
+    #[inline]
+    fn add(self, time: Span) -> Tick {
+        Tick(self.0.saturating_add(time.0))
     }
 }
 

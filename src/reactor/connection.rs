@@ -262,8 +262,10 @@ impl Active {
     /// Whether bytes from the client could be used now.
     #[inline]
     pub(crate) fn wants_input(&self) -> bool {
+        if let Phase::Head(_) = self.phase {
+            return !self.output.is_full() && self.unsettled.len() < UNSETTLED_MAX;
+        }
         match &self.phase {
-            Phase::Head(_) => !self.output.is_full() && self.unsettled.len() < UNSETTLED_MAX,
             Phase::Receive(receiving) => receiving.has_room(),
             Phase::Discard(_) => true,
             _ => false,

@@ -27,8 +27,10 @@ pub(crate) struct Draining {
 }
 
 impl Draining {
-    pub(crate) fn deadline(&self) -> Option<Tick> {
-        self.limit
+    /// When whatever is left is cut, or never.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Tick {
+        self.limit.unwrap_or(Tick::NEVER)
     }
 
     pub(crate) fn is_sweeping(&self) -> bool {

@@ -14,8 +14,8 @@
 //! ```
 
 use super::buffers::Buffers;
-use super::clock::{Epoch, Tick};
-use super::connection::{Active, Connection, Life, Pace, Phase};
+use super::clock::{Epoch, Span, Tick};
+use super::connection::{Active, Connection, Life, Pace, Phase, stamp};
 use super::deadline::{Deadline, Why};
 use super::inbox::Inbox;
 use super::output::{Flushed, SLICE};
@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::http::{Now, Service};
 use crate::proto::Preamble;
 use crate::stats::{Close, Stats};
+use std::io;
 use std::sync::Arc;
 
 /// Requests of one connection answered before the others have a turn.
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) buffers: Buffers,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) stats: Arc<Stats>,
+    /// The configuration's `idle_timeout`.
+    pub(crate) idle: Span,
     pub(crate) draining: bool,
     /// Who is here, by address.
     pub(crate) visitors: Visitors,
@@ -89,7 +92,13 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         id: ConnectionId,
     ) -> Driver<'r, S, W> {
         let now = shared.tick;
-        let active = connection.active.take().unwrap_or_else(|| shared.buffers.lend(now));
+        let active = connection.active.take().unwrap_or_else(|| {
+            let mut active = shared.buffers.lend(now);
+            if let Phase::Head(exchange) = &mut active.phase {
+                stamp(&mut exchange.request, connection.peer, id);
+            }
+            active
+        });
         let read_left = shared.scratch.len();
         Driver {
             service,
@@ -156,7 +165,50 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
 
     /// Writes what was gathered and queued; whether the connection came closer
     /// to its end by it.
+    #[inline(always)] // into the one round that nearly every reply has
     pub(crate) fn flush(&mut self) -> bool {
+        let Driver { active, connection, shared, .. } = self;
+        let direct = connection.bits.has(Bits::WRITABLE) && active.output.is_empty();
+        if !direct || shared.out.is_empty() {
+            return self.flush_queued();
+        }
+        // The path of nearly every reply: one write, nothing queued.
+        let all = shared.out.len();
+        match active.output.write_through(&mut connection.socket, &mut shared.out) {
+            Ok(taken) => {
+                shared.stats.bytes_out.add(taken as u64);
+                if taken == all {
+                    self.flushed();
+                    return true;
+                }
+                self.flush_queued() || taken > 0
+            }
+            Err(error) => self.flush_failed(&error),
+        }
+    }
+
+    /// Everything was taken.
+    #[inline]
+    fn flushed(&mut self) {
+        if self.connection.requests > 0 {
+            // It is idle from its last byte on, not from its framing.
+            self.connection.since = self.shared.tick;
+        }
+        self.settle_replies();
+        self.say_farewell();
+    }
+
+    #[cold]
+    fn flush_failed(&mut self, error: &io::Error) -> bool {
+        log::debug!("{}: cut while writing: {error}", self.connection.peer);
+        self.connection.because(Close::Peer);
+        self.shared.out.clear();
+        self.die();
+        false
+    }
+
+    #[inline(never)]
+    fn flush_queued(&mut self) -> bool {
         let Driver { active, connection, shared, world, write_left, .. } = self;
         if !connection.bits.has(Bits::WRITABLE) {
             active.output.take(&mut shared.out);
@@ -177,15 +229,10 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         shared.stats.bytes_out.add(written - before);
         match flushed {
             Ok(Flushed::All) => {
-                if self.connection.requests > 0 {
-                    // It is idle from its last byte on, not from its framing.
-                    self.connection.since = self.shared.tick;
-                }
-                self.settle_replies();
                 if queued {
                     self.caught_up();
                 }
-                self.say_farewell();
+                self.flushed();
                 true
             }
             Ok(Flushed::Full) => {
@@ -207,13 +254,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 self.warm();
                 false
             }
-            Err(error) => {
-                log::debug!("{}: cut while writing: {error}", self.connection.peer);
-                self.connection.because(Close::Peer);
-                self.shared.out.clear();
-                self.die();
-                false
-            }
+            Err(error) => self.flush_failed(&error),
         }
     }
 
@@ -272,6 +313,11 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 shared.buffers.settle(&mut active.lent, 0);
             }
             shared.buffers.give_back_idle(active);
+            if connection.requests > 0 && !shared.draining {
+                // What the function below comes to, in nearly every case.
+                let deadline = Deadline::At(connection.since + shared.idle, Why::Idle);
+                return Verdict { again, deadline };
+            }
         } else if connection.life == Life::Open {
             let footprint = active.footprint();
             let footprint = if mutant!("footprint-unsettled") { active.lent } else { footprint };

@@ -105,11 +105,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// Bytes straight from the socket: used where they lie if none are kept.
     fn accept_bytes(&mut self, bytes: &[u8]) {
         if self.active.input.is_empty() {
-            if let Phase::Head(_) = self.active.phase {
-                self.active.begun = self.shared.tick;
-            }
             let used = self.feed(bytes);
-            self.active.input.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
+            if used < bytes.len() {
+                self.active.input.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
+            }
         } else {
             self.active.input.extend_from_slice(bytes);
             self.feed_buffered();
@@ -134,9 +133,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// Runs bytes through the protocol until they are used up or nobody wants
     /// them now; how many were used.
     fn feed(&mut self, input: &[u8]) -> usize {
-        let mut at = 0;
+        let mut rest = input;
         while self.active.wants_input() {
-            let rest = input.get(at..).unwrap_or(&[]);
             let limits = &self.shared.config.limits;
             let http = &mut self.connection.http;
             let received = match &mut self.active.phase {
@@ -144,8 +142,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     if rest.is_empty() || self.requests_left == 0 {
                         break;
                     }
-                    if let Some(used) = http.receive_whole(limits, rest, &mut exchange.request) {
-                        at += used;
+                    if let Some(behind) = http.receive_whole(limits, rest, &mut exchange.request) {
+                        rest = behind;
                         self.begin();
                         continue;
                     }
@@ -158,31 +156,31 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 },
                 _ => break,
             };
-            match received {
-                Ok((used, event)) => {
-                    at += used;
-                    match event {
-                        Event::Head => self.begin(),
-                        Event::Data(range) => self.content(rest.get(range).unwrap_or(&[])),
-                        Event::End => self.content_complete(),
-                        Event::NeedMore => {
-                            self.connection.bits.set(Bits::STARVED);
-                            break;
-                        }
-                        Event::Paused => break,
-                        Event::Closed => {
-                            self.end(Farewell::Linger);
-                            return input.len();
-                        }
-                    }
-                }
+            let (used, event) = match received {
+                Ok(received) => received,
                 Err(fault) => {
                     self.fault(&fault);
                     return input.len(); // nothing behind a fault is looked at
                 }
+            };
+            let before = rest;
+            rest = before.get(used..).unwrap_or(&[]);
+            match event {
+                Event::Head => self.begin(),
+                Event::Data(range) => self.content(before.get(range).unwrap_or(&[])),
+                Event::End => self.content_complete(),
+                Event::NeedMore => {
+                    self.connection.bits.set(Bits::STARVED);
+                    break;
+                }
+                Event::Paused => break,
+                Event::Closed => {
+                    self.end(Farewell::Linger);
+                    return input.len();
+                }
             }
         }
-        at
+        input.len() - rest.len()
     }
 
     /// A piece of the request's content.

@@ -14,7 +14,7 @@
 //! ```
 
 use super::accept::REFUSALS_MAX;
-use super::connection::Connection;
+use super::connection::{Connection, Phase, stamp};
 use super::drive::{Driver, Verdict};
 use super::turn::Reactor;
 use super::visitors::Rebuff;
@@ -152,6 +152,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let (via, peer) = (self.connection.peer, Peer::Tcp(client));
         log::trace!("{via}: for {peer}");
         self.connection.peer = peer;
+        if let Phase::Head(exchange) = &mut self.active.phase {
+            stamp(&mut exchange.request, peer, self.id);
+        }
         let shared = &mut *self.shared;
         match shared.visitors.arrive(peer, &shared.config, shared.tick) {
             Ok(true) => self.connection.bits.set(Bits::COUNTED),

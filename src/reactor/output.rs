@@ -174,46 +174,41 @@ impl Output {
         }
     }
 
+    /// Writes `out` while nothing is queued: how many bytes the socket took. The
+    /// rest is queued; `out` is empty afterwards.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    #[inline(always)]
+    pub(crate) fn write_through<K: Socket>(
+        &mut self,
+        socket: &mut K,
+        out: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        let taken = retry(|| socket.write(out))?;
+        self.pushed += taken as u64;
+        self.written += taken as u64;
+        if taken < out.len() {
+            let rest = out.get(taken..).unwrap_or(&[]).to_vec();
+            self.push(rest);
+        }
+        out.clear();
+        Ok(taken)
+    }
+
     /// Writes `out` behind whatever is queued. What the socket doesn't take
     /// stays in the queue; `out` is empty afterwards.
     ///
     /// # Errors
     /// The connection is broken.
-    #[inline]
     pub(crate) fn flush<K: Socket>(
         &mut self,
         socket: &mut K,
         out: &mut Vec<u8>,
         budget: &mut usize,
-        resident: impl FnMut(&FileSpan) -> bool,
-    ) -> io::Result<Flushed> {
-        if self.queue.is_empty() {
-            if out.is_empty() {
-                return Ok(Flushed::All);
-            }
-            // The path of nearly every reply: one write, nothing queued.
-            let taken = retry(|| socket.write(out))?;
-            self.pushed += taken as u64;
-            self.written += taken as u64;
-            if taken == out.len() {
-                out.clear();
-                return Ok(Flushed::All);
-            }
-            let rest = out.get(taken..).unwrap_or(&[]).to_vec();
-            out.clear();
-            self.push(rest);
-        } else {
-            self.take(out);
-        }
-        self.flush_queue(socket, budget, resident)
-    }
-
-    fn flush_queue<K: Socket>(
-        &mut self,
-        socket: &mut K,
-        budget: &mut usize,
         mut resident: impl FnMut(&FileSpan) -> bool,
     ) -> io::Result<Flushed> {
+        self.take(out);
         while let Some(front) = self.queue.front() {
             if *budget == 0 {
                 return Ok(Flushed::Budget);

@@ -1,7 +1,8 @@
 //! Bytes out: a response is framed, its content gathered, queued or pulled.
 
 use super::clock::Tick;
-use super::connection::{Farewell, Next, Phase, Pulling, Replying, Unsettled, next_pull};
+use super::connection::{Farewell, Next, Phase, Pulling, Replying, Unsettled};
+use super::connection::{next_pull, stamp};
 use super::drive::Driver;
 use super::errand::{Work, caught};
 use super::output::LOW;
@@ -133,7 +134,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     #[inline(never)] // it would have the common way save registers
     fn observed(&mut self, exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
         self.settle_later(exchange, from);
-        self.shared.buffers.exchange()
+        let mut spare = self.shared.buffers.exchange();
+        stamp(&mut spare.request, self.connection.peer, self.id);
+        spare
     }
 
     fn settle_later(&mut self, exchange: Box<Exchange>, from: u64) {

@@ -1,7 +1,6 @@
 //! The service's answers, carried out.
 
-use super::connection::stamp;
-use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, Took};
+use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, Took, stamp};
 use super::deadline::Why;
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
@@ -31,10 +30,12 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         if enough || self.shared.draining {
             self.connection.http.close_after();
         }
-        stamp(&mut exchange.request, self.connection.peer, self.id);
         if !self.shared.config.trusted.is_empty() {
+            // What a proxy said of the last request doesn't hold for this one.
+            stamp(&mut exchange.request, self.connection.peer, self.id);
             self.look_behind_proxy(&mut exchange);
         }
+        debug_assert_eq!(exchange.request.origin.connection, u64::from(self.id), "not stamped");
         exchange.request.origin.now = Some(self.shared.now);
         match self.service.begin(exchange) {
             Step::Respond(exchange) => self.reply(exchange),

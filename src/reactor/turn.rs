@@ -2,7 +2,7 @@
 
 use super::accept::{Accepting, REFUSALS_MAX};
 use super::buffers::{Buffers, untouched};
-use super::clock::{Epoch, Tick};
+use super::clock::{Epoch, Span, Tick};
 use super::connection::{Connection, Life, Phase};
 use super::deadline::{Deadline, Why};
 use super::drain::Draining;
@@ -20,7 +20,6 @@ use crate::http::{End, Now, Outcome, Service, Switched};
 use crate::net::Socket;
 use crate::proto::Preamble;
 use crate::stats::Stats;
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -46,12 +45,13 @@ pub struct Reactor<S: Service, W: World> {
     pub(crate) slots: Slots<Connection<W::Socket>>,
     pub(crate) wheel: Wheel,
     /// Connections that could go on, in order of arrival.
-    pub(crate) run: VecDeque<u32>,
+    pub(crate) run: Vec<u32>,
     /// Slots to be freed at the end of the turn.
     pub(crate) dead: Vec<u32>,
     pub(crate) accepting: Accepting,
     pub(crate) leaving: Draining,
-    service_due: Option<Tick>,
+    /// When the service is to be called again, or never.
+    service_due: Tick,
     /// When the wall clock is read again, and the wheel told the time.
     wall_due: Tick,
     advance_due: Tick,
@@ -90,6 +90,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             draining: false,
             visitors: Visitors::default(),
             rebuffed: 0,
+            idle: Span::of(config.idle_timeout),
             config,
         };
         Reactor {
@@ -98,11 +99,11 @@ impl<S: Service, W: World> Reactor<S, W> {
             shared,
             slots: Slots::new(),
             wheel: Wheel::new(),
-            run: VecDeque::with_capacity(EVENTS),
+            run: Vec::with_capacity(EVENTS),
             dead: Vec::new(),
             accepting,
             leaving: Draining::default(),
-            service_due: None,
+            service_due: Tick::NEVER,
             wall_due: Tick::ZERO,
             advance_due: Tick::ZERO,
             inbox_rang: false,
@@ -129,9 +130,15 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.open_inbox();
         }
         // 4 run
-        for _ in 0..self.run.len() {
-            let Some(slot) = self.run.pop_front() else { break };
+        let queued = self.run.len();
+        for at in 0..queued {
+            let Some(&slot) = self.run.get(at) else { break };
             self.drive(slot);
+        }
+        if self.run.len() == queued {
+            self.run.clear();
+        } else {
+            self.run.drain(..queued);
         }
         // 5 timers
         self.expire();
@@ -147,7 +154,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.reap();
         }
         let due = self.service.idle(self.shared.now);
-        self.service_due = due.map(|due| self.shared.epoch.tick(due));
+        self.service_due = due.map_or(Tick::NEVER, |due| self.shared.epoch.tick(due));
         self.measure();
         #[cfg(debug_assertions)]
         self.check();
@@ -158,12 +165,14 @@ impl<S: Service, W: World> Reactor<S, W> {
     /// no deadline is running. For loops of others, together with the poll's
     /// descriptor.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.next_tick().map(|tick| self.shared.epoch.instant(tick))
+        let next = self.next_tick();
+        (next != Tick::NEVER).then(|| self.shared.epoch.instant(next))
     }
 
-    fn next_tick(&self) -> Option<Tick> {
-        let next = sooner(self.wheel.next_deadline(), self.service_due);
-        sooner(sooner(next, self.accepting.retry_at()), self.leaving.deadline())
+    #[inline]
+    fn next_tick(&self) -> Tick {
+        let next = self.wheel.next().min(self.service_due);
+        next.min(self.accepting.retry_at()).min(self.leaving.deadline())
     }
 
     /// The application.
@@ -196,14 +205,19 @@ impl<S: Service, W: World> Reactor<S, W> {
         if !self.run.is_empty() || self.accepting.is_able() || self.leaving.is_sweeping() {
             return Some(Duration::ZERO);
         }
-        let Some(next) = self.next_tick() else { return max_wait };
+        let next = self.next_tick();
+        if next == Tick::NEVER {
+            return max_wait;
+        }
         // The clock was last read when this turn's predecessor began. That is
         // near enough for a deadline that is far off; a close one asks again.
-        let mut left = next.since(self.shared.tick);
-        if left < CLOSE {
+        let mut left = next.micros_since(self.shared.tick);
+        if left < CLOSE_US {
             self.set_now();
-            left = next.since(self.shared.tick);
+            left = next.micros_since(self.shared.tick);
         }
+        // The poll counts in milliseconds. To round up here saves it the same.
+        let left = Duration::from_millis(left.div_ceil(1000));
         Some(max_wait.map_or(left, |max| left.min(max)))
     }
 
@@ -226,7 +240,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             Source::Slot(slot) => {
                 let Some(connection) = slots.get_mut(slot) else { return };
                 if !connection.bits.has(Bits::QUEUED) {
-                    run.push_back(slot);
+                    run.push(slot);
                 }
                 connection.bits.set(event.bits.and(Bits::QUEUED));
             }
@@ -242,7 +256,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             && !connection.bits.has(Bits::QUEUED)
         {
             connection.bits.set(Bits::QUEUED);
-            self.run.push_back(slot);
+            self.run.push(slot);
         }
     }
 
@@ -351,7 +365,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.wheel.advance(now);
             self.advance_due = now + ADVANCE_EVERY;
         }
-        if self.wheel.next_deadline().is_some_and(|next| next <= now) {
+        if self.wheel.next() <= now {
             let mut due = std::mem::take(&mut self.due);
             self.wheel.expire(now, &mut due);
             for slot in due.drain(..) {
@@ -429,18 +443,8 @@ impl<S: Service, W: World> Reactor<S, W> {
     }
 }
 
-/// The sooner of two moments that may never come.
-#[inline]
-fn sooner(a: Option<Tick>, b: Option<Tick>) -> Option<Tick> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (None, b) => b,
-        (a, None) => a,
-    }
-}
-
-/// A deadline closer than this is worth another look at the clock.
-const CLOSE: Duration = Duration::from_millis(20);
+/// A deadline closer than this, in microseconds, is worth another look at the clock.
+const CLOSE_US: u64 = 20_000;
 /// How old the wall clock's reading may be: it is for dates, which show seconds.
 const WALL_KEPT: Duration = Duration::from_millis(10);
 /// How far the wheel may lag behind when nothing is due; little beside a lap.

@@ -57,6 +57,9 @@ pub struct Wheel {
     fine: Level<FINE_MS>,
     coarse: Level<COARSE_MS>,
     len: usize,
+    /// When the first of all entries falls due, in microseconds, or [`NEVER`]:
+    /// asked several times a turn, and seldom another.
+    next: u64,
 }
 
 /// Where an entry is: the neighbours in its slot's ring, and its tick.
@@ -91,7 +94,7 @@ enum Place {
 impl Wheel {
     /// An empty wheel.
     pub fn new() -> Wheel {
-        Wheel { nodes: table(), fine: Level::new(), coarse: Level::new(), len: 0 }
+        Wheel { nodes: table(), fine: Level::new(), coarse: Level::new(), len: 0, next: NEVER }
     }
 
     /// Files the entry of `key` to fall due at `at`, or moves it there.
@@ -134,13 +137,26 @@ impl Wheel {
             None => return,
         }
         self.len -= 1;
+        self.note_next();
     }
 
     /// When [`expire`](Wheel::expire) will next have something, or `None` if
     /// nothing is armed. In the past if the last call left some for later.
+    #[inline]
     pub fn next_deadline(&self) -> Option<Tick> {
+        let next = self.next();
+        (next != Tick::NEVER).then_some(next)
+    }
+
+    /// The same, or never.
+    #[inline]
+    pub(crate) fn next(&self) -> Tick {
+        Tick::from_micros(self.next)
+    }
+
+    fn note_next(&mut self) {
         let millis = self.fine.first_millis().min(self.coarse.first_millis());
-        (millis != NEVER).then(|| from_millis(millis))
+        self.next = millis.saturating_mul(1000);
     }
 
     /// Tells the wheel the time without taking anything off it.
@@ -163,6 +179,7 @@ impl Wheel {
         let room = Wheel::EXPIRE_MAX - (due.len() - before);
         self.coarse.expire(&mut self.nodes, millis, room, due);
         self.len -= due.len() - before;
+        self.note_next();
     }
 
     /// How many entries are armed.
@@ -212,6 +229,7 @@ impl Wheel {
             Place::Coarse(tick) => self.coarse.link(&mut self.nodes, key, tick),
         }
         self.len += 1;
+        self.note_next();
     }
 
     #[inline]

@@ -356,6 +356,9 @@ impl Endpoint {
     /// The route that was added for just this method.
     #[inline]
     fn of(&self, method: &Method) -> Option<u32> {
+        if *method == Method::GET {
+            return self.registered.first().copied().flatten();
+        }
         match method.number() {
             Some(at) => *self.registered.get(at)?,
             None => self.extensions.iter().find(|(known, _)| known == method).map(|(_, n)| *n),

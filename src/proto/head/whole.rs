@@ -13,29 +13,31 @@ use crate::http::chars::{TARGET, is};
 use crate::http::{Field, Method, Request, Span, Version, scan, target};
 use crate::proto::framing::{Framing, Length, Notes};
 
-/// Reads a whole head: its length and what follows it. `None` says nothing of
-/// the head but that the other way is to be taken; the request is then to be
-/// begun anew.
+/// Reads a whole head: what lies behind it, and what it says of that. `None` says
+/// nothing of the head but that the other way is to be taken; the request is then
+/// to be begun anew.
 #[inline(always)]
-pub(super) fn read(
+pub(super) fn read<'a>(
     limits: &Limits,
-    input: &[u8],
+    input: &'a [u8],
     request: &mut Request,
-) -> Option<(usize, Framing)> {
-    // Offsets fit in 16 bits, and nothing behind the limit is looked at.
-    let room = limits.head_max.min(usize::from(u16::MAX));
-    let head = input.get(..room).unwrap_or(input);
+) -> Option<(&'a [u8], Framing)> {
     request.begin();
-    let rest = request_line(limits, head, request)?;
-    let (len, notes) = fields(limits, head, rest, request)?;
-    let len = usize::from(len);
+    let rest = request_line(limits, input, request)?;
+    let (behind, notes) = fields(limits, input, rest, request)?;
+    // Too long? Then an offset may not have fitted in its 16 bits.
+    let len = input.len() - behind.len();
+    if len > limits.head_max || len > usize::from(u16::MAX) {
+        return None;
+    }
     let framing = notes.decide(Version::Http11, request.content_length).ok()?;
+    request.headers.bytes.extend_from_slice(input.get(..len)?);
+    // Behind the copy: the compiler knows in `begin` what it is.
     request.version = Version::Http11;
     if framing.body == Length::Chunked {
         request.chunked = true;
     }
-    request.headers.bytes.extend_from_slice(head.get(..len)?);
-    Some((len, framing))
+    Some((behind, framing))
 }
 
 /// Method, a path, `HTTP/1.1`; what is behind.
@@ -46,6 +48,26 @@ fn request_line<'a>(limits: &Limits, head: &'a [u8], request: &mut Request) -> O
     if from.first() != Some(&b'/') {
         return None;
     }
+    let at = scan::target(from);
+    let Some(rest) = behind(from.get(at..)?, b" HTTP/1.1\r\n") else {
+        return other_target(limits, start, from, request);
+    };
+    if at > limits.target_max {
+        return None;
+    }
+    request.target = span(start, start + at);
+    request.path = request.target;
+    Some(rest)
+}
+
+/// A path with more than plain bytes, `from`, which begins at `start`.
+#[inline(never)] // the registers are its own
+fn other_target<'a>(
+    limits: &Limits,
+    start: usize,
+    from: &'a [u8],
+    request: &mut Request,
+) -> Option<&'a [u8]> {
     let (mut at, mut query, mut percent) = (0, 0, false);
     let after = loop {
         at += scan::target(from.get(at..)?);
@@ -117,28 +139,31 @@ fn undo_percent(text: &[u8], path: usize, request: &mut Request) -> Option<()> {
     Some(())
 }
 
-/// The field lines, `rest`: the head's length, and what they say. (Three numbers
-/// of 16 bits: they come back in a register.)
+/// The field lines, `rest`: what lies behind them, and what they say.
 #[inline(always)]
-fn fields(
+fn fields<'a>(
     limits: &Limits,
     head: &[u8],
-    mut rest: &[u8],
+    mut rest: &'a [u8],
     request: &mut Request,
-) -> Option<(u16, Notes)> {
+) -> Option<(&'a [u8], Notes)> {
     let mut notes = Notes::default();
+    if let Some(next) = host_line(limits, head, rest, request) {
+        notes.host().ok()?;
+        rest = next;
+    }
     loop {
+        if let Some(next) = behind(rest, b"\r\n") {
+            return Some((next, notes));
+        }
         let start = head.len() - rest.len();
-        let behind = scan::behind_token(rest);
-        let name_len = rest.len() - behind.len();
-        let [b':', after @ ..] = behind else {
-            let [b'\r', b'\n', next @ ..] = behind else { return None };
-            return (name_len == 0).then_some(((head.len() - next.len()) as u16, notes));
-        };
+        let colon = scan::behind_token(rest);
+        let name_len = rest.len() - colon.len();
+        let [b':', after @ ..] = colon else { return None };
         let after = if let [b' ', after @ ..] = after { after } else { after };
-        let behind = scan::behind_value(after);
-        let (b"\r\n", next) = behind.split_first_chunk()? else { return None };
-        let value = after.get(..after.len() - behind.len())?;
+        let end = scan::behind_value(after);
+        let next = behind(end, b"\r\n")?;
+        let value = after.get(..after.len() - end.len())?;
         let ([first, ..], [.., last]) = (value, value) else { return None };
         // No name; more than the usual one space before or behind the value; or
         // one field too many.
@@ -149,7 +174,7 @@ fn fields(
         {
             return None;
         }
-        let place = span(head.len() - after.len(), head.len() - behind.len());
+        let place = span(head.len() - after.len(), head.len() - end.len());
         request.headers.fields.push(Field {
             name: start as u16,
             name_len: name_len as u16,
@@ -162,6 +187,40 @@ fn fields(
         }
         rest = next;
     }
+}
+
+/// `Host: ` and a usual host, if that is the first line, as nearly always: it is
+/// looked at once, where the loop would do so for the line and for the host.
+#[inline(always)]
+fn host_line<'a>(
+    limits: &Limits,
+    head: &[u8],
+    rest: &'a [u8],
+    request: &mut Request,
+) -> Option<&'a [u8]> {
+    let after = behind(rest, b"Host: ")?;
+    let end = behind_usual_host(after)?;
+    let next = behind(end, b"\r\n")?;
+    if end.len() == after.len() || limits.headers_max == 0 {
+        return None;
+    }
+    let place = span(head.len() - after.len(), head.len() - end.len());
+    request.headers.fields.push(Field {
+        name: (head.len() - rest.len()) as u16,
+        name_len: "Host".len() as u16,
+        value: place.start,
+        value_len: place.len,
+    });
+    request.authority = place;
+    Some(next)
+}
+
+/// What is behind this text, if it begins with that. (As a pattern, it would be
+/// compared byte by byte.)
+#[inline(always)]
+fn behind<'a, const N: usize>(text: &'a [u8], with: &[u8; N]) -> Option<&'a [u8]> {
+    let (first, rest) = text.split_first_chunk()?;
+    (first == with).then_some(rest)
 }
 
 /// A field that may mean something to us.
@@ -191,12 +250,18 @@ fn note(
 /// all that is valid, but most.
 #[inline(always)]
 fn is_usual_host(value: &[u8]) -> bool {
-    let len = scan::unreserved(value);
-    match value.get(len..) {
-        Some([]) => true,
-        Some([b':', port @ ..]) => {
-            len > 0 && port.len() <= 4 && port.iter().all(u8::is_ascii_digit)
-        }
-        _ => false,
+    behind_usual_host(value).is_some_and(<[u8]>::is_empty)
+}
+
+/// What is behind a plain name, if any, and behind its port of at most four
+/// digits, if any. `None`: a port without a name.
+#[inline(always)]
+fn behind_usual_host(text: &[u8]) -> Option<&[u8]> {
+    let end = scan::behind_unreserved(text);
+    let [b':', port @ ..] = end else { return Some(end) };
+    if end.len() == text.len() {
+        return None;
     }
+    let digits = port.iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+    port.get(digits..)
 }

@@ -12,28 +12,28 @@
 //! it with the five calls, byte by byte and field by field, wherever a
 //! connection can be.
 
-use super::{Asked, Head, Http1, Preamble, Read};
+use super::{Asked, Head, Http1, Preamble, State};
 use crate::config::Limits;
 use crate::http::{Request, Response};
 use crate::proto::encode;
 
 impl Http1 {
-    /// Reads a head, if it is whole in the input and usual: how many bytes were
-    /// used up. `None`: it may be any other, or it is not a head's turn, and
+    /// Reads a head, if it is whole in the input and usual: what lies behind it.
+    /// `None`: it may be any other, or it is not a head's turn, and
     /// nothing has happened.
     #[inline(never)] // the registers are its own
-    pub(crate) fn receive_whole(
+    pub(crate) fn receive_whole<'a>(
         &mut self,
         limits: &Limits,
-        input: &[u8],
+        input: &'a [u8],
         request: &mut Request,
-    ) -> Option<usize> {
-        if self.state.read != Read::Head {
+    ) -> Option<&'a [u8]> {
+        if self.state != State::NEW {
             return None;
         }
-        let (used, framing) = self.head.whole(limits, input, request)?;
+        let (behind, framing) = self.head.whole(limits, input, request)?;
         self.begin(limits, framing, request);
-        Some(used)
+        Some(behind)
     }
 
     /// Writes a whole reply and goes on to the next request, if the content is

@@ -173,7 +173,8 @@ fn a_head_in_one_call_is_the_same_head() {
                     assert_eq!(first.unwrap(), (0, Event::NeedMore));
                 }
                 let before = format!("{:?}", peer.http);
-                let used = peer.http.receive_whole(&limits, input, &mut peer.request);
+                let behind = peer.http.receive_whole(&limits, input, &mut peer.request);
+                let used = behind.map(|behind| input.len() - behind.len());
                 let what = format!("{} {before} {used:?}", input.escape_ascii());
                 let Some(used) = used else {
                     assert_eq!(format!("{:?}", peer.http), before, "{what}");
@@ -191,8 +192,8 @@ fn a_head_in_one_call_is_the_same_head() {
             }
         }
     }
-    assert!(taken >= 14, "{taken}");
+    assert!(taken >= 7, "{taken}");
     let mut peer = Peer::sent(GET);
-    let used = peer.http.receive_whole(&limits, GET.as_bytes(), &mut peer.request);
-    assert_eq!((used, peer.state()), (None, "Done/Owed+keep".to_owned()), "it is not its turn");
+    let behind = peer.http.receive_whole(&limits, GET.as_bytes(), &mut peer.request);
+    assert_eq!((behind, peer.state()), (None, "Done/Owed+keep".to_owned()), "it is not its turn");
 }
