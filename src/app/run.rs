@@ -136,7 +136,7 @@ impl App {
     /// The way in: every `before` that was not called yet, then the content.
     #[inline]
     fn inward(&self, exchange: Box<Exchange>, entry: Option<&Entry>) -> Step {
-        if self.chain(entry).is_empty() {
+        if self.bare || self.chain(entry).is_empty() {
             self.inside(exchange, entry)
         } else {
             self.through(exchange, entry)

@@ -241,6 +241,18 @@ impl Response {
         }
     }
 
+    /// The media type, if it is one of the program's own and all there is to say
+    /// of the response: 200, no field line.
+    #[inline]
+    pub(crate) fn only_media(&self) -> Option<&'static str> {
+        match (&self.content_type, &self.fields) {
+            (Some(ContentType(Cow::Borrowed(own))), Fields::None) if self.status == Status::OK => {
+                Some(own)
+            }
+            _ => None,
+        }
+    }
+
     /// The media type.
     #[inline]
     pub fn content_type(&self) -> Option<&ContentType> {

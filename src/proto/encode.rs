@@ -35,7 +35,21 @@ pub struct Preamble {
     /// Where the `Date` line begins.
     date: usize,
     secs: Option<u64>,
+    /// The same with a media type behind it, for those that were used lately.
+    ready: [Ready; READY],
 }
+
+/// A head of 200 with this media type, as far as `Content-Length: `.
+#[derive(Clone, Debug, Default)]
+struct Ready {
+    /// `None` if it is to be written (anew, since the date is another).
+    media: Option<&'static str>,
+    bytes: Vec<u8>,
+}
+
+/// Media types whose heads are kept ready. Few programs have more of their own,
+/// and one that is not here costs two copies more.
+const READY: usize = 8;
 
 impl Preamble {
     /// With this `Server` field, if any; a name that can't be a field value is
@@ -52,7 +66,7 @@ impl Preamble {
         let date = bytes.len();
         bytes.reserve(64 + TYPE_NAME.len()); // the date is about to come
         bytes.extend_from_slice(TYPE_NAME);
-        Preamble { bytes, date, secs: None }
+        Preamble { bytes, date, secs: None, ready: Default::default() }
     }
 
     /// Renders the date anew if it is another second (Unix time).
@@ -71,6 +85,30 @@ impl Preamble {
         self.bytes.extend_from_slice(&date::format(wall_secs));
         self.bytes.extend_from_slice(CRLF);
         self.bytes.extend_from_slice(TYPE_NAME);
+        self.ready.iter_mut().for_each(|ready| ready.media = None);
+    }
+
+    /// A head of 200 with this media type, as far as `Content-Length: `.
+    #[inline]
+    fn ready(&mut self, media: &'static str) -> &[u8] {
+        // Below READY. The usual types of texts and JSON have places of their own.
+        let place = (media.len() + media.len() / 8) % READY;
+        // The same text may stand in several places of a program: then it is
+        // written again, that is all.
+        if !self.ready[place].media.is_some_and(|known| std::ptr::eq(known, media)) {
+            self.make_ready(place, media);
+        }
+        &self.ready[place].bytes
+    }
+
+    #[cold]
+    fn make_ready(&mut self, place: usize, media: &'static str) {
+        let Some(ready) = self.ready.get_mut(place) else { return };
+        ready.media = Some(media);
+        ready.bytes.clear();
+        ready.bytes.extend_from_slice(&self.bytes);
+        ready.bytes.extend_from_slice(media.as_bytes());
+        ready.bytes.extend_from_slice(LENGTH_NAME);
     }
 
     /// Status line and the two fields, without those that the response has;
@@ -130,20 +168,29 @@ pub(crate) enum Persistence {
 /// Writes a whole response: a head that says nothing about the connection, and
 /// this content behind it.
 #[inline]
-pub(crate) fn whole(response: &Response, content: &[u8], preamble: &Preamble, out: &mut Vec<u8>) {
-    let fields = response.headers();
-    let media = response.content_type().map(ContentType::as_str);
-    match media {
-        // Nearly every response is like this one: five copies, two of them constant.
-        Some(media) if fields.is_empty() && response.status() == Status::OK => {
-            // Nothing is reserved: a loop's buffer has long had the room.
-            out.extend_from_slice(&preamble.bytes);
-            out.extend_from_slice(media.as_bytes());
-            length_and_end(content.len() as u64, out);
-        }
+pub(crate) fn whole(
+    response: &Response,
+    content: &[u8],
+    preamble: &mut Preamble,
+    out: &mut Vec<u8>,
+) {
+    if let Some(media) = response.only_media() {
+        // Nearly every response is like this one: three copies, one of them constant.
+        // Nothing is reserved: a loop's buffer has long had the room.
+        out.extend_from_slice(preamble.ready(media));
+        digits_and_end(content.len() as u64, out);
+        out.extend_from_slice(content);
+        return;
+    }
+    whole_with_fields(response, content, preamble, out);
+}
+
+#[inline(never)]
+fn whole_with_fields(response: &Response, content: &[u8], preamble: &Preamble, out: &mut Vec<u8>) {
+    match response.content_type().map(ContentType::as_str) {
         // Fields that were ready before: one copy more.
         Some(media) if response.status() == Status::OK && response.has_plain_template() => {
-            let lines = fields.wire();
+            let lines = response.headers().wire();
             let room = preamble.bytes.len() + media.len() + lines.len() + ROOM;
             out.reserve(room + content.len());
             out.extend_from_slice(&preamble.bytes);
@@ -151,6 +198,13 @@ pub(crate) fn whole(response: &Response, content: &[u8], preamble: &Preamble, ou
             out.extend_from_slice(CRLF);
             out.extend_from_slice(lines);
             out.extend_from_slice(b"Content-Length: ");
+            digits_and_end(content.len() as u64, out);
+        }
+        // A media type that was made at run time.
+        Some(media) if response.status() == Status::OK && response.headers().is_empty() => {
+            out.extend_from_slice(&preamble.bytes);
+            out.extend_from_slice(media.as_bytes());
+            out.extend_from_slice(LENGTH_NAME);
             digits_and_end(content.len() as u64, out);
         }
         _ => {
@@ -338,41 +392,13 @@ fn length(n: u64, last: bool, out: &mut Vec<u8>) {
 /// A number as the last thing of a head: its digits and two line ends.
 #[inline]
 fn digits_and_end(n: u64, out: &mut Vec<u8>) {
-    if n >= FEW {
+    if n >= 10_000 {
         return many_digits_and_end(n, out);
     }
-    let (word, zeros) = few_digits_and_end(n as u32);
-    out.extend_from_slice(&word.to_le_bytes());
-    out.truncate(out.len() - zeros);
-}
-
-/// The same behind the end of another line and the name of the field.
-#[inline]
-fn length_and_end(n: u64, out: &mut Vec<u8>) {
-    const NAME: &[u8; 26] = b"\r\nContent-Length: ########";
-    if n >= FEW {
-        out.extend_from_slice(NAME.split_last_chunk::<8>().map_or(NAME, |(name, _)| name));
-        return many_digits_and_end(n, out);
-    }
-    let (word, zeros) = few_digits_and_end(n as u32);
-    let mut line = *NAME;
-    if let Some(place) = line.last_chunk_mut() {
-        *place = word.to_le_bytes();
-    }
-    out.extend_from_slice(&line);
-    out.truncate(out.len() - zeros);
-}
-
-/// Numbers below have four digits at most.
-const FEW: u64 = 10_000;
-
-/// The digits of a number below `FEW` and two line ends, the first byte lowest,
-/// and how many bytes at the end are none of these.
-#[inline]
-fn few_digits_and_end(n: u32) -> (u64, usize) {
     // Four digits and the four bytes behind them are one word. Leading zeros
     // are shifted out of it, the length set back by as much: copying eight
     // bytes is one store, copying five to eight a call.
+    let n = n as u32; // below 10,000
     // Hundreds and the rest, 16 bits each; then, in both at once, tens (103 /
     // 1024 is a tenth, for what is below 179) and ones, 8 bits each.
     let pairs = (n / 100) | ((n % 100) << 16);
@@ -381,7 +407,8 @@ fn few_digits_and_end(n: u32) -> (u64, usize) {
     let word = u64::from(digits | 0x3030_3030) | u64::from(u32::from_le_bytes(*b"\r\n\r\n")) << 32;
     // The first digit is the lowest byte; the last one stays even if it is 0.
     let zeros = (digits | 1 << 24).trailing_zeros() / 8;
-    (word >> (8 * zeros), zeros as usize)
+    out.extend_from_slice(&(word >> (8 * zeros)).to_le_bytes());
+    out.truncate(out.len() - zeros as usize);
 }
 
 #[cold]
@@ -420,6 +447,7 @@ fn hexadecimal(mut n: usize, out: &mut Vec<u8>) {
 
 const CRLF: &[u8] = b"\r\n";
 const TYPE_NAME: &[u8] = b"Content-Type: ";
+const LENGTH_NAME: &[u8] = b"\r\nContent-Length: ";
 const OK_LINE: &[u8] = b"HTTP/1.1 200 OK\r\n";
 /// For all lines of a head beside the preamble and the response's fields, with
 /// an ordinary media type: so that the buffer grows once.

@@ -259,13 +259,17 @@ impl Active {
             && self.unsettled.is_empty()
     }
 
+    /// Whether there is room for one more reply.
+    #[inline]
+    pub(crate) fn may_reply(&self) -> bool {
+        !self.output.is_full() && self.unsettled.len() < UNSETTLED_MAX
+    }
+
     /// Whether bytes from the client could be used now.
     #[inline]
     pub(crate) fn wants_input(&self) -> bool {
-        if let Phase::Head(_) = self.phase {
-            return !self.output.is_full() && self.unsettled.len() < UNSETTLED_MAX;
-        }
         match &self.phase {
+            Phase::Head(_) => self.may_reply(),
             Phase::Receive(receiving) => receiving.has_room(),
             Phase::Discard(_) => true,
             _ => false,

@@ -82,6 +82,23 @@ pub(crate) struct Verdict {
     pub(crate) deadline: Deadline,
 }
 
+/// How a drive left its connection.
+#[derive(Clone, Copy, Debug)]
+enum After {
+    /// Everything read is answered, everything written.
+    Rests,
+    /// It waits for an event or a time.
+    Waits,
+    /// It could go on.
+    Could,
+}
+
+impl After {
+    fn of(able: bool) -> After {
+        if able { After::Could } else { After::Waits }
+    }
+}
+
 impl<'r, S: Service, W: World> Driver<'r, S, W> {
     #[inline]
     pub(crate) fn new(
@@ -128,19 +145,18 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 Life::Dead => {}
             }
         }
-        let again = match self.connection.life {
+        let after = match self.connection.life {
             Life::Open => self.rounds(),
             Life::Linger(_) => {
                 self.linger();
-                self.linger_on()
+                After::of(self.linger_on())
             }
-            Life::Dead => false,
+            Life::Dead => After::Waits,
         };
-        self.settle(again)
+        self.settle(after)
     }
 
-    /// Whether it could still go on comes back.
-    fn rounds(&mut self) -> bool {
+    fn rounds(&mut self) -> After {
         for _ in 0..ROUNDS_PER_TURN {
             let mut moved = false;
             if self.active.wants_input() {
@@ -152,15 +168,18 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             moved |= self.flush();
             match self.connection.life {
                 Life::Open => {}
-                Life::Linger(_) => return self.connection.bits.has(Bits::READABLE),
-                Life::Dead => return false,
+                Life::Linger(_) => return After::of(self.connection.bits.has(Bits::READABLE)),
+                Life::Dead => return After::Waits,
+            }
+            if self.rests() {
+                return After::Rests;
             }
             let able = self.is_able();
             if !able || !moved {
-                return able; // done, or the budget is
+                return After::of(able); // done, or the budget is
             }
         }
-        true
+        After::Could
     }
 
     /// Writes what was gathered and queued; whether the connection came closer
@@ -273,20 +292,18 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         }
     }
 
-    /// Whether another round could move something, without a new event.
+    /// The usual end of a drive: everything read is answered, everything written.
     #[inline]
-    fn is_able(&self) -> bool {
-        let bits = self.connection.bits;
-        let active = &self.active;
-        // The usual end: everything read is answered, everything written.
-        let rests = matches!(active.phase, Phase::Head(_))
+    fn rests(&self) -> bool {
+        let (bits, active) = (self.connection.bits, &self.active);
+        matches!(active.phase, Phase::Head(_))
             && !bits.any(Bits::READABLE.and(Bits::EOF))
             && active.input.is_empty()
-            && active.output.is_empty();
-        !rests && self.is_able_yet()
+            && active.output.is_empty()
     }
 
-    fn is_able_yet(&self) -> bool {
+    /// Whether another round could move something, without a new event.
+    fn is_able(&self) -> bool {
         let bits = self.connection.bits;
         let active = &self.active;
         let input = active.wants_input()
@@ -301,14 +318,17 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
     /// Settles the account, gives the box back if the connection is idle, and
     /// says what is next.
     #[inline]
-    fn settle(self, again: bool) -> Verdict {
+    fn settle(self, after: After) -> Verdict {
         let head_begun = self.connection.http.head_begun();
         let Driver { mut active, connection, shared, .. } = self;
         // What a dead connection has gathered must not reach the next one.
         debug_assert!(connection.life == Life::Dead || shared.out.is_empty());
         shared.out.clear();
         let now = shared.tick;
-        if connection.life == Life::Open && active.is_idle(head_begun) {
+        let again = matches!(after, After::Could);
+        let rests = matches!(after, After::Rests) && !head_begun && active.unsettled.is_empty();
+        debug_assert!(!rests || connection.life == Life::Open && active.is_idle(head_begun));
+        if rests || (connection.life == Life::Open && active.is_idle(head_begun)) {
             if active.lent > 0 {
                 shared.buffers.settle(&mut active.lent, 0);
             }

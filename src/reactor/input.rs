@@ -134,22 +134,30 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// them now; how many were used.
     fn feed(&mut self, input: &[u8]) -> usize {
         let mut rest = input;
-        while self.active.wants_input() {
+        loop {
+            // As long as they are whole and usual, one head after the other.
+            while let Phase::Head(_) = self.active.phase {
+                if rest.is_empty() || self.requests_left == 0 || !self.active.may_reply() {
+                    return input.len() - rest.len();
+                }
+                let Phase::Head(exchange) = &mut self.active.phase else { break };
+                let limits = &self.shared.config.limits;
+                let http = &mut self.connection.http;
+                match http.receive_whole(limits, rest, &mut exchange.request) {
+                    Some(behind) => rest = behind,
+                    None => break,
+                }
+                self.begin();
+            }
+            if !self.active.wants_input() {
+                break;
+            }
             let limits = &self.shared.config.limits;
             let http = &mut self.connection.http;
             let received = match &mut self.active.phase {
-                Phase::Head(exchange) => {
-                    if rest.is_empty() || self.requests_left == 0 {
-                        break;
-                    }
-                    if let Some(behind) = http.receive_whole(limits, rest, &mut exchange.request) {
-                        rest = behind;
-                        self.begin();
-                        continue;
-                    }
+                Phase::Head(exchange) | Phase::Discard(exchange) => {
                     http.receive_part(limits, rest, &mut exchange.request)
                 }
-                Phase::Discard(exchange) => http.receive_part(limits, rest, &mut exchange.request),
                 Phase::Receive(receiving) => match &mut receiving.exchange {
                     Some(exchange) => http.receive_part(limits, rest, &mut exchange.request),
                     None => break,

@@ -5,7 +5,7 @@ use super::connection::{Farewell, Next, Phase, Pulling, Replying, Unsettled};
 use super::connection::{next_pull, stamp};
 use super::drive::Driver;
 use super::errand::{Work, caught};
-use super::output::LOW;
+use super::output::{LOW, Output};
 use super::world::{Bits, World};
 use crate::http::{Body, End, Exchange, Outcome, Pull, Service};
 use crate::proto::{Cycle, Fault, Framed, Read};
@@ -26,12 +26,13 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         if exchange.failed.is_some() || shared.draining {
             self.connection.http.close_after();
         }
-        let from = self.active.output.pushed + shared.out.len() as u64;
+        let gathered = shared.out.len();
         let http = &mut self.connection.http;
-        if http.respond_whole(&exchange.response, FLATTEN, &shared.preamble, &mut shared.out) {
-            let spare = self.released(exchange, from);
+        if http.respond_whole(&exchange.response, FLATTEN, &mut shared.preamble, &mut shared.out) {
+            let spare = self.released(exchange, |output| output.pushed + gathered as u64);
             return self.next(spare);
         }
+        let from = self.active.output.pushed + gathered as u64;
         self.reply_by_steps(exchange, from);
     }
 
@@ -116,15 +117,20 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// The reply is framed to its end. Its exchange waits for the last byte to
     /// be taken, if the service wants to know; the connection goes on.
     fn framed(&mut self, exchange: Box<Exchange>, from: u64) {
-        let spare = self.released(exchange, from);
+        let spare = self.released(exchange, |_| from);
         self.cycle(spare);
     }
 
     /// The exchange of a reply that is framed, empty; or another, if the
     /// service wants to know when the last byte is taken.
     #[inline(always)]
-    fn released(&mut self, mut exchange: Box<Exchange>, from: u64) -> Box<Exchange> {
+    fn released(
+        &mut self,
+        mut exchange: Box<Exchange>,
+        from: impl FnOnce(&Output) -> u64,
+    ) -> Box<Exchange> {
         if self.service.observes(&exchange) {
+            let from = from(&self.active.output);
             return self.observed(exchange, from);
         }
         exchange.recycle();

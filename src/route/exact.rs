@@ -9,43 +9,59 @@
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exact {
     /// A power of two of places.
-    places: Vec<Option<(Box<[u8]>, u32)>>,
+    places: Vec<Option<Place>>,
     count: usize,
 }
 
+#[derive(Clone, Debug)]
+struct Place {
+    text: Box<[u8]>,
+    leaf: u32,
+    /// The route for GET, or [`NONE`]: nearly always the one that is asked for.
+    get: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
 impl Exact {
-    /// Adds a text. One that is known keeps what it leads to.
-    pub(super) fn insert(&mut self, text: &[u8], leaf: u32) {
-        if self.find(text).is_some() {
-            return;
-        }
+    /// Adds a text, and the route that it has for GET, if any. One that is known
+    /// keeps what it leads to.
+    pub(super) fn insert(&mut self, text: &[u8], leaf: u32, get: Option<u32>) {
         if self.places.len() <= self.count * 2 {
             let room = (self.places.len() * 2).max(16);
             let old = std::mem::replace(&mut self.places, vec![None; room]);
-            old.into_iter().flatten().for_each(|entry| self.place(entry));
+            old.into_iter().flatten().for_each(|entry| {
+                self.place(entry);
+            });
         }
-        self.count += 1;
-        self.place((text.into(), leaf));
+        let new = self.place(Place { text: text.into(), leaf, get: get.unwrap_or(NONE) });
+        self.count += usize::from(new);
     }
 
-    fn place(&mut self, entry: (Box<[u8]>, u32)) {
+    /// Whether it was new.
+    fn place(&mut self, entry: Place) -> bool {
         let mask = self.places.len() - 1;
-        let mut at = hash(&entry.0) as usize & mask;
-        while self.places[at].is_some() {
+        let mut at = hash(&entry.text) as usize & mask;
+        while let Some(known) = &mut self.places[at] {
+            if known.text == entry.text {
+                known.get = if entry.get == NONE { known.get } else { entry.get };
+                return false;
+            }
             at = (at + 1) & mask;
         }
         self.places[at] = Some(entry);
+        true
     }
 
-    /// What the text leads to.
+    /// What the text leads to, and its route for GET.
     #[inline(always)]
-    pub(super) fn find(&self, text: &[u8]) -> Option<u32> {
+    pub(super) fn find(&self, text: &[u8]) -> Option<(u32, Option<u32>)> {
         let mask = self.places.len().checked_sub(1)?;
         let mut at = hash(text) as usize & mask;
         // Half of the places are free, so this ends.
-        while let Some((known, leaf)) = self.places.get(at)? {
-            if same(known, text) {
-                return Some(*leaf);
+        while let Some(known) = self.places.get(at)? {
+            if same(&known.text, text) {
+                return Some((known.leaf, (known.get != NONE).then_some(known.get)));
             }
             at = (at + 1) & mask;
         }
@@ -106,11 +122,12 @@ mod tests {
         let texts: Vec<String> =
             (0..500).map(|i| format!("/a{}/{i}", "x".repeat(i % 19))).collect();
         for (i, text) in texts.iter().enumerate() {
-            exact.insert(text.as_bytes(), i as u32);
-            exact.insert(text.as_bytes(), 9999);
+            exact.insert(text.as_bytes(), i as u32, None);
+            exact.insert(text.as_bytes(), 9999, (i % 2 == 0).then_some(7));
         }
         for (i, text) in texts.iter().enumerate() {
-            assert_eq!(exact.find(text.as_bytes()), Some(i as u32), "{text}");
+            let get = (i % 2 == 0).then_some(7);
+            assert_eq!(exact.find(text.as_bytes()), Some((i as u32, get)), "{text}");
             assert_eq!(exact.find(format!("{text}/").as_bytes()), None);
             assert_eq!(exact.find(&text.as_bytes()[1..]), None);
         }

@@ -130,12 +130,13 @@ impl<T> Table<T> {
         }
         let mut endpoint = self.endpoints.get(leaf).cloned().unwrap_or_default();
         self.add(&mut endpoint, method.as_ref(), pattern)?;
+        let get = endpoint.of(&Method::GET);
         if let Some(slot) = self.endpoints.get_mut(leaf) {
             *slot = endpoint;
         }
         self.escapes |= segments.iter().any(Segment::is_escaped);
         if let Some(path) = Segment::literal_path(&segments) {
-            self.exact.insert(path.as_bytes(), leaf as u32);
+            self.exact.insert(path.as_bytes(), leaf as u32, get);
         }
         let names = segments.iter().filter_map(Segment::name).map(Box::from).collect();
         self.keep(method, pattern, names, value);
@@ -241,15 +242,22 @@ impl<T> Table<T> {
         path: &[u8],
         params: &mut Params,
     ) -> Lookup<'t, T> {
-        let literal = self
-            .exact
-            .find(path)
-            .and_then(|leaf| self.endpoints.get(leaf as usize)?.route(method, &mut Set::default()));
+        let literal = match self.exact.find(path) {
+            Some((_, Some(get))) if *method == Method::GET => Some(get),
+            Some((leaf, _)) => self.literal(leaf, method),
+            None => None,
+        };
         if let Some(route) = literal.and_then(|number| self.routes.get(number as usize)) {
             params.clear();
             return Lookup::Found { value: &route.value, pattern: &route.pattern };
         }
         self.lookup_tree(method, std::str::from_utf8(path).unwrap_or(""), params)
+    }
+
+    /// The route of a literal path's leaf for any method.
+    #[inline(never)]
+    fn literal(&self, leaf: u32, method: &Method) -> Option<u32> {
+        self.endpoints.get(leaf as usize)?.route(method, &mut Set::default())
     }
 
     #[inline(never)]
@@ -356,9 +364,6 @@ impl Endpoint {
     /// The route that was added for just this method.
     #[inline]
     fn of(&self, method: &Method) -> Option<u32> {
-        if *method == Method::GET {
-            return self.registered.first().copied().flatten();
-        }
         match method.number() {
             Some(at) => *self.registered.get(at)?,
             None => self.extensions.iter().find(|(known, _)| known == method).map(|(_, n)| *n),

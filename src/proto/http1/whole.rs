@@ -46,10 +46,11 @@ impl Http1 {
     /// use onepoll::proto::{Http1, Preamble};
     /// use onepoll::Limits;
     ///
-    /// let (limits, preamble) = (Limits::default(), Preamble::new(None));
+    /// let (limits, mut preamble) = (Limits::default(), Preamble::new(None));
     /// let (mut http, mut request, mut out) = (Http1::new(), Request::default(), Vec::new());
     /// http.receive(&limits, b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", &mut request)?;
-    /// assert!(http.respond_whole(&Response::default().text("Hello"), 4096, &preamble, &mut out));
+    /// let response = Response::default().text("Hello");
+    /// assert!(http.respond_whole(&response, 4096, &mut preamble, &mut out));
     /// assert!(out.ends_with(b"Content-Length: 5\r\n\r\nHello"));
     /// # Ok::<(), onepoll::proto::Fault>(())
     /// ```
@@ -58,7 +59,7 @@ impl Http1 {
         &mut self,
         response: &Response,
         max: usize,
-        preamble: &Preamble,
+        preamble: &mut Preamble,
         out: &mut Vec<u8>,
     ) -> bool {
         let Some(content) = response.body_ref().bytes() else { return false };

@@ -110,7 +110,7 @@ fn one_call_is_all_the_steps() {
         for response in &responses {
             let what = format!("{place:?} {response:?}");
             let (mut http, mut out) = (place.http(), Vec::new());
-            if !http.respond_whole(response, MAX, &preamble, &mut out) {
+            if !http.respond_whole(response, MAX, &mut preamble, &mut out) {
                 assert_eq!(format!("{http:?}"), format!("{:?}", place.http()), "{what}");
                 assert!(out.is_empty(), "{what}");
                 continue;
@@ -131,12 +131,35 @@ fn one_call_is_all_the_steps() {
     assert_eq!(ordinary.len(), 4, "{ordinary:?}");
 }
 
+/// What is kept ready from one reply to the next has the date of its second, and
+/// the media type of its response.
+#[test]
+fn no_reply_has_the_head_of_another() {
+    let mut preamble = Preamble::new(Some("test"));
+    let types = ["", "a/b", "c/d", "text/plain", "text/html; charset=utf-8", "application/json"];
+    for (second, text) in [(1, "00:00:01"), (2, "00:00:02"), (86_403, "00:00:03")] {
+        preamble.refresh(second);
+        for media in types.into_iter().chain(types) {
+            for media in [ContentType::new(media), ContentType::new(media.to_owned())] {
+                let response = Response::default().content(media.unwrap(), Body::Static(b"x"));
+                let (mut http, mut out) = (Peer::sent(GET).http, Vec::new());
+                assert!(http.respond_whole(&response, MAX, &mut preamble, &mut out));
+                let (bytes, _) = by_steps(&mut Peer::sent(GET).http, &response, &preamble);
+                let (out, bytes) = (out.escape_ascii().to_string(), bytes.escape_ascii());
+                assert_eq!(out, bytes.to_string());
+                assert!(out.contains(text), "{out}");
+            }
+        }
+    }
+}
+
 #[test]
 fn it_is_taken_where_nearly_every_request_is() {
     for input in [GET, POST_5, POST_CHUNKED, UPGRADE] {
         let mut peer = Peer::sent(input);
-        let take =
-            |peer: &mut Peer| peer.http.respond_whole(&text(), MAX, &peer.preamble, &mut peer.out);
+        let take = |peer: &mut Peer| {
+            peer.http.respond_whole(&text(), MAX, &mut peer.preamble, &mut peer.out)
+        };
         if input.starts_with("POST") {
             assert!(!take(&mut peer), "{input:?}: the content is still to come");
             peer.send(if input == POST_5 { "12345" } else { "0\r\n\r\n" });
