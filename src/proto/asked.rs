@@ -23,12 +23,7 @@ enum Asking {
 
 impl Asked {
     /// Of this request, and whether it asks for another protocol.
-    #[inline]
     pub(crate) fn of(request: &Request, upgrade: bool) -> Asked {
-        if request.method == Method::GET {
-            // As nearly always; what follows comes to the same.
-            return Asked { method: Asking::Other, version: request.version, upgrade };
-        }
         let method = match request.method {
             Method::HEAD => Asking::Head,
             Method::CONNECT => Asking::Connect,

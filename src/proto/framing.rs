@@ -37,6 +37,12 @@ pub struct Framing {
     pub upgrade: bool,
 }
 
+impl Framing {
+    /// As nearly always.
+    pub(super) const USUAL: Framing =
+        Framing { body: Length::None, keep: true, expect: false, upgrade: false };
+}
+
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
@@ -218,7 +224,7 @@ impl Notes {
     pub(super) fn decide(self, version: Version, length: Option<u64>) -> Result<Framing, Fault> {
         if self.0 & !Notes::KEEP == Notes::HOST && length.is_none() && version == Version::Http11 {
             // As nearly always. What follows comes to the same.
-            return Ok(Framing { body: Length::None, keep: true, expect: false, upgrade: false });
+            return Ok(Framing::USUAL);
         }
         if version == Version::Http11 && !self.has(Notes::HOST) {
             return Err(Fault::bad("no Host in HTTP/1.1")); // RFC 9112 section 3.2

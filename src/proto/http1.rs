@@ -135,7 +135,6 @@ impl Http1 {
         }
     }
 
-    #[inline(always)]
     fn begin(&mut self, limits: &Limits, framing: Framing, request: &Request) {
         self.asked = Asked::of(request, framing.upgrade);
         if !framing.keep {

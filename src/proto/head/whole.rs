@@ -43,11 +43,11 @@ pub(super) fn read<'a>(
 /// Method, a path, `HTTP/1.1`; what is behind.
 #[inline(always)]
 fn request_line<'a>(limits: &Limits, head: &'a [u8], request: &mut Request) -> Option<&'a [u8]> {
-    let from = method(head, request)?;
-    let start = head.len() - from.len();
-    if from.first() != Some(&b'/') {
-        return None;
-    }
+    let start = match head.first_chunk() {
+        Some(b) if b == b"GET /" => "GET ".len(), // so it was begun
+        _ => other_method(head, request)?,
+    };
+    let from = head.get(start..)?;
     let at = scan::target(from);
     let Some(rest) = behind(from.get(at..)?, b" HTTP/1.1\r\n") else {
         return other_target(limits, start, from, request);
@@ -97,22 +97,10 @@ fn other_target<'a>(
     Some(rest)
 }
 
-#[inline(always)]
-fn method<'a>(head: &'a [u8], request: &mut Request) -> Option<&'a [u8]> {
-    if let Some((first, rest)) = head.split_first_chunk()
-        && first == b"GET "
-    {
-        if request.method != Method::GET {
-            request.method = Method::GET;
-        }
-        return Some(rest);
-    }
-    other_method(head, request)
-}
-
-/// A method that may have content; others are rare enough.
+/// A method that may have content, in front of a path: where that begins. Other
+/// methods are rare enough.
 #[inline(never)]
-fn other_method<'a>(head: &'a [u8], request: &mut Request) -> Option<&'a [u8]> {
+fn other_method(head: &[u8], request: &mut Request) -> Option<usize> {
     const METHODS: [(&[u8], Method); 5] = [
         (b"POST ", Method::POST),
         (b"PUT ", Method::PUT),
@@ -121,9 +109,9 @@ fn other_method<'a>(head: &'a [u8], request: &mut Request) -> Option<&'a [u8]> {
         (b"DELETE ", Method::DELETE),
     ];
     for (name, method) in METHODS {
-        if let Some(rest) = head.strip_prefix(name) {
+        if let Some([b'/', ..]) = head.strip_prefix(name) {
             request.method = method;
-            return Some(rest);
+            return Some(name.len());
         }
     }
     None

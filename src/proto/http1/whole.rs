@@ -12,9 +12,9 @@
 //! it with the five calls, byte by byte and field by field, wherever a
 //! connection can be.
 
-use super::{Asked, Head, Http1, Preamble, State};
+use super::{Asked, Framing, Head, Http1, Preamble, State};
 use crate::config::Limits;
-use crate::http::{Request, Response};
+use crate::http::{Method, Request, Response};
 use crate::proto::encode;
 
 impl Http1 {
@@ -32,7 +32,11 @@ impl Http1 {
             return None;
         }
         let (behind, framing) = self.head.whole(limits, input, request)?;
-        self.begin(limits, framing, request);
+        if framing == Framing::USUAL && request.method == Method::GET && self.state.take_head() {
+            self.asked = Asked::default(); // what `begin` comes to
+        } else {
+            self.begin(limits, framing, request);
+        }
         Some(behind)
     }
 
