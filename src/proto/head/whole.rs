@@ -43,9 +43,9 @@ pub(super) fn read<'a>(
 /// Method, a path, `HTTP/1.1`; what is behind.
 #[inline(always)]
 fn request_line<'a>(limits: &Limits, head: &'a [u8], request: &mut Request) -> Option<&'a [u8]> {
-    let start = match head.first_chunk() {
-        Some(b) if b == b"GET /" => "GET ".len(), // so it was begun
-        _ => other_method(head, request)?,
+    let start = match behind(head, b"GET /") {
+        Some(_) => "GET ".len(), // so it was begun
+        None => other_method(head, request)?,
     };
     let from = head.get(start..)?;
     let at = scan::target(from);
