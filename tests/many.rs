@@ -239,26 +239,29 @@ fn thousands_of_requests_sleep_without_a_thread() {
     assert_eq!(state(&mut server, "stats").requests, count as u64);
 }
 
-/// What a crowd was lent stays with the C library, for the next one.
+/// What a crowd was lent goes back to the system, while its clients are idle.
 #[test]
-fn the_second_burst_of_active_connections_takes_no_more_memory_than_the_first() {
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn a_burst_of_active_connections_leaves_no_memory_behind() {
     let Some(count) = crowd("a burst", 10_000) else { return };
     let server = Process::spawn("child", "serve-bare", "");
     let (to, before) = (server.address(), server.memory());
-    let each = |memory: u64| memory.saturating_sub(before) / count as u64;
-    let burst = || {
+    let grown = || server.memory().saturating_sub(before);
+    // Some tables grow in steps, and what is made once for a burst is for each of
+    // them: a thread's pages, room for the first boxes.
+    let most = count as u64 * 256 + (512 << 10);
+    for burst in 1..=3 {
         let mut crowd = Process::spawn("child", "sleepers", &format!("{count} {to}"));
         assert_eq!(crowd.line(), "asked");
+        until("most are asleep, and lent what that takes", || grown() > most);
+        let busy = grown();
         let line = crowd.line();
         assert!(line.starts_with("answered"), "{line}");
-        let then = each(server.memory());
+        until("the system has its memory back", || grown() < most);
+        let each = |bytes: u64| bytes / count as u64;
+        println!("burst {burst}: {} bytes for each, {} when idle", each(busy), each(grown()));
         crowd.say("go");
-        then
-    };
-    let (first, second) = (burst(), burst());
-    println!("{first} bytes for each that was busy, {second} after the second burst");
-    assert!(first < 2048, "{first}");
-    assert!(second < first * 3 / 2, "{second} after {first}");
+    }
 }
 
 #[test]

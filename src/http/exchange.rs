@@ -25,6 +25,8 @@ pub struct Exchange {
     pub failed: Option<Status>,
     /// Set by the connection when the client is gone while the exchange is away.
     pub(crate) gone: Arc<AtomicBool>,
+    /// For the pool that it comes from: it was not made in a burst.
+    pub(crate) early: bool,
 }
 
 impl Exchange {

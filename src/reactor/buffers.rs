@@ -5,20 +5,19 @@
 //! account counts the bytes of all boxes that are out; when the share for input
 //! is used up nothing more is read until some come back, whatever clients do.
 
+use super::burst::{Chore, KEPT, Tally, lies_low};
 use super::clock::Tick;
 use super::connection::{Active, Pace, Phase};
 use super::deadline::Why;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Parcel};
 use crate::http::{Exchange, Home};
 use crate::stats::Stats;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Boxes kept for the next connections: more would be memory that a burst
-/// leaves behind, fewer would allocate within an ordinary turn.
-const KEPT: usize = 64;
 /// An input buffer larger than this is not kept in a box.
 const INPUT_KEPT: usize = 4 * 1024;
+
 /// What is lent, to whom it may be lent, and what is at hand.
 pub(crate) struct Buffers {
     lent: usize,
@@ -30,31 +29,29 @@ pub(crate) struct Buffers {
     exchanges: Vec<Box<Exchange>>,
     /// Slots that wait for memory, in order. No edge will come for them.
     waiting: VecDeque<u32>,
-    home: Arc<dyn Home>,
+    inbox: Arc<Inbox>,
     stats: Arc<Stats>,
-    /// Boxes that are out, each with a connection.
-    out: usize,
+    /// Boxes that are lent or at hand.
+    tally: Tally,
 }
 
 impl Buffers {
     pub(crate) fn new(max: usize, inbox: &Arc<Inbox>, stats: &Arc<Stats>) -> Buffers {
-        let home: Arc<dyn Home> = Arc::clone(inbox) as Arc<dyn Home>;
         Buffers {
             lent: 0,
             input_max: max - max / 8,
             actives: Vec::with_capacity(KEPT),
             exchanges: Vec::with_capacity(KEPT),
             waiting: VecDeque::new(),
-            home,
+            inbox: Arc::clone(inbox),
             stats: Arc::clone(stats),
-            out: 0,
+            tally: Tally::default(),
         }
     }
 
     /// A box for a connection that has become busy.
     #[inline]
     pub(crate) fn lend(&mut self, now: Tick) -> Box<Active> {
-        self.out += 1;
         match self.actives.pop() {
             Some(mut active) => {
                 active.begun = now;
@@ -69,19 +66,49 @@ impl Buffers {
     #[cold]
     fn lend_new(&mut self, now: Tick) -> Box<Active> {
         let exchange = self.exchange();
-        Box::new(Active::new(exchange, now))
+        let mut active = Box::new(Active::new(exchange, now));
+        active.keep = if self.tally.is_early() { KEPT } else { 0 };
+        let chore = self.tally.made();
+        self.note(chore);
+        active
     }
 
     /// Takes the box of an idle connection back: nothing is left in it.
     #[inline(always)] // into the end of nearly every drive
     pub(crate) fn give_back_idle(&mut self, mut active: Box<Active>) {
-        self.out -= 1;
-        if self.actives.len() >= KEPT || active.input.capacity() > INPUT_KEPT {
-            return throw_away(active);
+        if self.actives.len() >= active.keep || active.input.capacity() > INPUT_KEPT {
+            return self.throw_away(active);
         }
         active.output.restart();
         active.received = 0;
         self.actives.push(active);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn throw_away(&mut self, active: Box<Active>) {
+        let was_early = active.keep > 0;
+        drop(active);
+        let chore = self.tally.freed(was_early);
+        self.note(chore);
+    }
+
+    /// What is to be done is done at the beginning of a turn.
+    fn note(&self, chore: Chore) {
+        if chore == Chore::Sweep {
+            self.inbox.put(Parcel::Sweep);
+        }
+    }
+
+    /// Gives up what is at hand and was made, or has grown, in a burst.
+    pub(super) fn keep_early(&mut self) {
+        self.exchanges.retain(|exchange| lies_low(exchange));
+        let before = self.actives.len();
+        self.actives
+            .retain(|active| matches!(&active.phase, Phase::Head(exchange) if lies_low(exchange)));
+        for _ in self.actives.len()..before {
+            self.tally.freed(true); // or it would not have been at hand
+        }
     }
 
     /// Takes a box back whatever is in it. Its account must be settled.
@@ -101,7 +128,9 @@ impl Buffers {
     pub(crate) fn exchange(&mut self) -> Box<Exchange> {
         self.exchanges.pop().unwrap_or_else(|| {
             let mut exchange = Box::<Exchange>::default();
-            exchange.request.origin.home = Some(Arc::clone(&self.home));
+            let home = Arc::clone(&self.inbox) as Arc<dyn Home>;
+            exchange.request.origin.home = Some(home);
+            exchange.early = self.tally.is_early();
             exchange.request.origin.stats = Some(Arc::clone(&self.stats));
             exchange
         })
@@ -110,7 +139,7 @@ impl Buffers {
     /// Takes an exchange back and empties it.
     #[inline]
     pub(crate) fn keep(&mut self, mut exchange: Box<Exchange>) {
-        if self.exchanges.len() < KEPT {
+        if self.exchanges.len() < KEPT && exchange.early {
             if !mutant!("exchange-not-recycled") {
                 exchange.recycle();
             }
@@ -144,7 +173,7 @@ impl Buffers {
 
     /// How many connections have a box.
     pub(crate) fn out(&self) -> usize {
-        self.out
+        self.tally.boxes() - self.actives.len()
     }
 
     /// Bytes that are lent.
@@ -156,13 +185,6 @@ impl Buffers {
     pub(crate) fn is_tight(&self) -> bool {
         self.lent / 9 >= self.input_max / 10
     }
-}
-
-/// Out of line, so that the common way saves no registers for it.
-#[cold]
-#[inline(never)]
-fn throw_away(active: Box<Active>) {
-    drop(active);
 }
 
 /// A buffer of zeros whose pages don't exist before something is read into them.

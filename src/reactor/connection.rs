@@ -85,6 +85,8 @@ pub(crate) struct Active {
     pub(crate) takeover: Option<Takeover>,
     /// Bytes for which the buffer account is charged.
     pub(crate) lent: usize,
+    /// With so many at hand it is not kept; 0: never.
+    pub(crate) keep: usize,
 }
 
 /// What the connection is doing.
@@ -246,6 +248,7 @@ impl Active {
             work_limit: None,
             takeover: None,
             lent: 0,
+            keep: 0,
         }
     }
 

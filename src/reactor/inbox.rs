@@ -11,8 +11,9 @@
 //! to only by whoever finds the queue empty, so a burst costs one wake-up.
 //!
 //! **The queue is bounded**, whoever calls how often: there is one parcel at most
-//! for each job that a helper was given, one wake for each connection, and one
-//! command, the one that comes to most.
+//! for each job that a helper was given, one wake for each connection, one word of
+//! memory to be swept for each burst and its end, and one command, the one that
+//! comes to most.
 
 use super::slots::{ConnectionId, table};
 use crate::http::{Exchange, Home, Pull, Sink, Source};
@@ -33,6 +34,8 @@ pub(crate) enum Parcel {
     Wake(ConnectionId),
     /// The next part of its file is in memory.
     Warm(ConnectionId),
+    /// A burst has left memory.
+    Sweep,
     /// For the loop itself.
     Command(Command),
 }
@@ -87,7 +90,7 @@ impl Inbox {
     /// An empty inbox; `bell` wakes the poll and may be called from any thread.
     pub fn new(bell: impl Fn() + Send + Sync + 'static) -> Inbox {
         let queue =
-            Queue { parcels: Vec::new(), command: None, woken: table(), slots_max: 0, round: 1 };
+            Queue { parcels: parcels(), command: None, woken: table(), slots_max: 0, round: 1 };
         Inbox { queue: Mutex::new(queue), bell: Box::new(bell) }
     }
 
@@ -128,6 +131,12 @@ impl Inbox {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Room for some of them, made at the start: it stays, and would lie among what
+/// clients are lent.
+pub(super) fn parcels() -> Vec<Parcel> {
+    Vec::with_capacity(16)
 }
 
 impl Queue {
@@ -185,6 +194,7 @@ impl fmt::Debug for Parcel {
             Parcel::Source(id, ..) => write!(f, "Source({id:?})"),
             Parcel::Wake(id) => write!(f, "Wake({id:?})"),
             Parcel::Warm(id) => write!(f, "Warm({id:?})"),
+            Parcel::Sweep => f.write_str("Sweep"),
             Parcel::Command(command) => write!(f, "{command:?}"),
         }
     }

@@ -35,6 +35,7 @@
 mod accept;
 mod ahead;
 mod buffers;
+mod burst;
 mod clock;
 mod connection;
 mod deadline;

@@ -2,13 +2,14 @@
 
 use super::accept::{Accepting, REFUSALS_MAX};
 use super::buffers::{Buffers, untouched};
+use super::burst::pieces;
 use super::clock::{Epoch, Span, Tick};
 use super::connection::{Connection, Life, Phase};
 use super::deadline::{Deadline, Why};
 use super::drain::Draining;
 use super::drive::{Driver, Shared, Verdict};
 use super::errand::{Errand, Work, caught};
-use super::inbox::{Inbox, Parcel};
+use super::inbox::{Inbox, Parcel, parcels};
 use super::measure::Lag;
 use super::slots::{ConnectionId, Slots};
 use super::visitors::Visitors;
@@ -109,7 +110,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             inbox_rang: false,
             lag: Lag::default(),
             due: Vec::with_capacity(Wheel::EXPIRE_MAX),
-            parcels: Vec::new(),
+            parcels: parcels(),
         }
     }
 
@@ -330,6 +331,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             Parcel::Warm(id) if self.slots.by_id(id).is_some() => {
                 self.with(id.slot, |driver| driver.warmed());
             }
+            Parcel::Sweep => self.clean_up(),
             Parcel::Command(command) => self.obey(command),
             // The connection is gone: its source is dropped here, its sink where it
             // may block.
@@ -339,6 +341,16 @@ impl<S: Service, W: World> Reactor<S, W> {
                 let _ = self.world.submit(Errand { from, inbox, work });
             }
             Parcel::Source(..) | Parcel::Wake(_) | Parcel::Warm(_) => {}
+        }
+    }
+
+    /// Gives a burst's memory back, where the allocator has to be helped with that.
+    #[cold]
+    #[inline(never)] // its code would cost the turn registers
+    fn clean_up(&mut self) {
+        if let Some(sweeper) = self.world.sweeper() {
+            self.shared.buffers.keep_early();
+            let _ = sweeper.send(pieces()); // it waits for them
         }
     }
 

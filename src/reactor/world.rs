@@ -8,6 +8,7 @@ use super::errand::Errand;
 use crate::http::{FileSpan, Peer};
 use crate::net::Socket;
 use std::io;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The outside, as the loop needs it.
@@ -65,6 +66,13 @@ pub trait World {
     /// # Errors
     /// The errand, if the lane's queue is full.
     fn submit(&mut self, errand: Errand) -> Result<(), Errand>;
+
+    /// Starts a thread that frees the memory it is sent and ends with its sender.
+    /// `None`, which is the default: it would be of no use with this allocator, or
+    /// there is no thread to be had.
+    fn sweeper(&mut self) -> Option<SyncSender<Vec<Vec<u8>>>> {
+        None
+    }
 }
 
 /// Something became ready: what [`World::poll`] reports.

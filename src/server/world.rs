@@ -10,12 +10,21 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use std::{
+    sync::mpsc::{SyncSender, sync_channel},
+    thread,
+};
 
 /// The waker's token; listeners come after it, then the slots.
 const WAKER: usize = 0;
 /// Events taken from the kernel at once. With more ready, the rest comes with
 /// the next turn, which then does not wait.
 const EVENTS_PER_TURN: usize = 1024;
+/// For a thread that does next to nothing.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const STACK: usize = 64 * 1024;
+
 /// Everything outside the loop, for real.
 #[derive(Debug)]
 pub(crate) struct RealWorld {
@@ -153,6 +162,19 @@ impl World for RealWorld {
                 Some(errand) => Err(errand),
                 None => Ok(()),
             },
+        }
+    }
+
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn sweeper(&mut self) -> Option<SyncSender<Vec<Vec<u8>>>> {
+        let (sender, pieces) = sync_channel::<Vec<Vec<u8>>>(1);
+        let thread = thread::Builder::new().name("onepoll-sweeper".to_owned());
+        match thread.stack_size(STACK).spawn(move || pieces.into_iter().for_each(drop)) {
+            Ok(_) => Some(sender),
+            Err(error) => {
+                log::debug!("a burst's memory stays: no thread: {error}");
+                None
+            }
         }
     }
 }
