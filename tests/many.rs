@@ -330,7 +330,7 @@ fn without_a_thread_to_help_requests_are_refused_and_not_cut() {
     let mut server = Process::spawn("child", "serve", "");
     let to = server.address();
     state(&mut server, "no threads");
-    for (method, path) in [("GET", "/job/1"), ("POST", "/blocking")] {
+    for (method, path) in [("GET", "/job/1"), ("POST", "/blocking"), ("GET", "/blocking/9")] {
         for content in ["", "some content"] {
             let len = content.len();
             let mut client = Client::connect(to);

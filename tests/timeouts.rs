@@ -311,6 +311,27 @@ fn work_that_takes_too_long_is_503_and_its_result_reaches_nobody() {
 }
 
 #[test]
+fn a_pull_that_takes_longer_than_work_may_is_cut() {
+    let config = Config { work_timeout: Some(SHORT), ..Config::default() };
+    let fixture = Fixture::with(config);
+    let mut client = fixture.client();
+    client.send("GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n");
+    fixture.gate.expect_entered(1);
+    fixture.expect_end("/stuck", End::Cut, 1);
+    expect_timeouts(&fixture, 1);
+    let (rest, _) = client.rest();
+    assert!(rest.ends_with(b"line\n\r\n"), "{}", String::from_utf8_lossy(&rest));
+    fixture.gate.open(); // its result reaches nobody
+    fixture.client().send(HELLO).reply().expect(200);
+    // What takes its time, and says so, is not cut.
+    let mut client = fixture.client();
+    client.send("GET /ticks/400 HTTP/1.1\r\nHost: a\r\n\r\n").head();
+    for _ in 0..3 {
+        client.skip(10);
+    }
+}
+
+#[test]
 fn a_sleep_longer_than_the_work_may_take_is_503() {
     let config = Config { work_timeout: Some(SHORT), ..Config::default() };
     let fixture = Fixture::with(config);

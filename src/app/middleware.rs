@@ -3,7 +3,7 @@
 use super::guard::guard;
 use super::reject::Reject;
 use super::run::Next;
-use crate::http::{Exchange, Job, Now, Outcome, Request, Response};
+use crate::http::{Exchange, Job, Now, Outcome, Refused, Request, Response};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -59,6 +59,12 @@ pub trait Middleware {
         let _ = done;
     }
 
+    /// The engine has answered by itself what never became a request, and so has
+    /// none of the other hooks. For middleware around the whole app.
+    fn refused(&self, refused: &Refused) {
+        let _ = refused;
+    }
+
     /// Once a turn of the loop: for buffers that are to be flushed now and
     /// then. The answer is when to call again at the latest.
     fn idle(&self, now: Now) -> Option<Instant> {
@@ -79,6 +85,10 @@ impl<M: Middleware + ?Sized> Middleware for Rc<M> {
 
     fn done(&self, done: &Done<'_>) {
         (**self).done(done);
+    }
+
+    fn refused(&self, refused: &Refused) {
+        (**self).refused(refused);
     }
 
     fn idle(&self, now: Now) -> Option<Instant> {

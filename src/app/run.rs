@@ -15,7 +15,7 @@ use super::reply::{Kind, Reply, Then};
 use crate::config::Config;
 use crate::error::Error;
 use crate::http::{Exchange, Intake, Job, Method, Now, Outcome, Refusal, Response};
-use crate::http::{Service, Status, Step};
+use crate::http::{Refused, Service, Status, Step};
 use crate::route::Lookup;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -119,6 +119,15 @@ impl Service for App {
         for middleware in self.chain(entry).iter().take(entered).rev() {
             if let Err(Panicked(why)) = guard(|| middleware.done(&done)) {
                 log::error!("panic in a `done` hook after {}: {why}", name(exchange, route));
+            }
+        }
+    }
+
+    /// What stands around all routes hears of it.
+    fn refused(&mut self, refused: &Refused) {
+        for middleware in self.chain(None) {
+            if let Err(Panicked(why)) = guard(|| middleware.refused(refused)) {
+                log::error!("panic in a `refused` hook: {why}");
             }
         }
     }

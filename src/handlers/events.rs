@@ -264,6 +264,10 @@ struct Stream {
 }
 
 impl Source for Stream {
+    fn is_endless(&self) -> bool {
+        true
+    }
+
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
         let heartbeat = Duration::from_nanos(self.shared.heartbeat.load(Ordering::Relaxed));
         let now = Instant::now();

@@ -223,7 +223,8 @@ impl From<File> for OpenFile {
 /// bounded. Dropping the source is how it learns that the client went away.
 ///
 /// A source that says [`Pull::Pending`] has no deadline: it may have nothing to
-/// say for hours. A client that leaves meanwhile is noticed by its end, and one that
+/// say for hours. A client that leaves meanwhile is noticed by its end if the
+/// source is [endless](Source::is_endless), and one that
 /// vanishes without a word by the system's probes, within about two minutes. Who
 /// wants to know sooner says [`Pull::After`], and sends something then.
 pub trait Source: Send {
@@ -241,6 +242,18 @@ pub trait Source: Send {
     /// [`End`](Pull::End). `false`, which is the default: nothing changes, as is
     /// right for content that comes to an end by itself.
     fn leave(&mut self) -> bool {
+        false
+    }
+
+    /// Whether it goes on for as long as somebody listens, as events do. Asked once,
+    /// before the first pull.
+    ///
+    /// It decides what a client's half-close means: one that reads an endless stream
+    /// is taken to have left, and the source is dropped; any other may still be
+    /// waiting for the rest (RFC 9112 section 9.6), gets it, and if it has left, is
+    /// noticed by that. `false` by default; content of type `text/event-stream` is
+    /// endless whatever its source says.
+    fn is_endless(&self) -> bool {
         false
     }
 }

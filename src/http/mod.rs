@@ -58,7 +58,7 @@ pub use method::{Method, Version};
 pub use params::{BadParam, Params};
 pub use request::Request;
 pub use response::{ContentType, Response, Template};
-pub use service::{End, Intake, Job, Lane, Outcome, Service, Step};
+pub use service::{End, Intake, Job, Lane, Outcome, Refused, Service, Step};
 pub use status::Status;
 
 pub(crate) use headers::Field;

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::error::Error;
 
-use super::{Exchange, Now, Sink, Status};
+use super::{Exchange, Now, Peer, Sink, Status};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -63,12 +63,36 @@ pub trait Service {
         let _ = (exchange, outcome);
     }
 
+    /// The engine has answered a client by itself, as what it sent never became a
+    /// request: no [`begin`](Service::begin) comes for it, and no `finish`.
+    fn refused(&mut self, refused: &Refused) {
+        let _ = refused;
+    }
+
     /// Once a turn, after the events: for buffered writers and the like.
     /// The answer is when to call again at the latest.
     fn idle(&mut self, now: Now) -> Option<Instant> {
         let _ = now;
         None
     }
+}
+
+/// A head that was none, was too long, or took too long, and its answer.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Refused {
+    /// What the client was answered.
+    pub status: Status,
+    /// What was wrong, in a few words of ours.
+    pub reason: &'static str,
+    /// Who sent it.
+    pub peer: Peer,
+    /// The number of its connection, as [`Request::connection`] tells it.
+    ///
+    /// [`Request::connection`]: super::Request::connection
+    pub connection: u64,
+    /// When it was refused.
+    pub at: Now,
 }
 
 /// What the service wants next. The exchange goes back to the engine with it.

@@ -16,7 +16,7 @@ mod line;
 mod writer;
 
 use crate::app::{Done, Middleware};
-use crate::http::Now;
+use crate::http::{Now, Refused};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Write};
@@ -125,6 +125,19 @@ impl AccessLog {
         Ok(AccessLog { format: Format::default(), pending: RefCell::default(), writer })
     }
 
+    /// Adds a line, if there is room.
+    fn add(&self, now: Now, write: impl FnOnce(&mut String, &mut line::Clock)) {
+        let mut pending = self.pending.borrow_mut();
+        if pending.text.len() >= FLUSH && !self.flush(&mut pending) {
+            pending.unreported += 1;
+            self.writer.queue.count_dropped(1);
+            return;
+        }
+        let Pending { text, clock, since, .. } = &mut *pending;
+        since.get_or_insert(now.instant);
+        write(text, clock);
+    }
+
     /// Gives the buffer to the writer; `false` if that has no room.
     fn flush(&self, pending: &mut Pending) -> bool {
         if pending.text.is_empty() {
@@ -144,18 +157,17 @@ impl AccessLog {
 
 impl Middleware for AccessLog {
     fn done(&self, done: &Done<'_>) {
-        let mut pending = self.pending.borrow_mut();
-        if pending.text.len() >= FLUSH && !self.flush(&mut pending) {
-            pending.unreported += 1;
-            self.writer.queue.count_dropped(1);
-            return;
-        }
-        let Pending { text, clock, since, .. } = &mut *pending;
-        since.get_or_insert(done.outcome.ended.instant);
-        match self.format {
+        self.add(done.outcome.ended, |text, clock| match self.format {
             Format::Combined => line::combined(text, done, clock),
             Format::Json => line::json(text, done),
-        }
+        });
+    }
+
+    fn refused(&self, refused: &Refused) {
+        self.add(refused.at, |text, clock| match self.format {
+            Format::Combined => line::combined_refusal(text, refused, clock),
+            Format::Json => line::json_refusal(text, refused),
+        });
     }
 
     fn idle(&self, now: Now) -> Option<Instant> {

@@ -296,6 +296,14 @@ impl Http1 {
         framed
     }
 
+    /// Whether content of this response would be sent.
+    pub(crate) fn sends_content(&self, response: &Response) -> bool {
+        let (_, framed) = self.asked.framing(response.status(), response.body_ref().len());
+        self.state.write == Write::Owed
+            && !self.asked.is_switch(response)
+            && framed != Framed::Nothing
+    }
+
     /// Whether the connection can't outlive this response.
     #[inline]
     fn must_close(&self, response: &Response, framed: Framed) -> bool {

@@ -158,11 +158,11 @@ mod tests {
     #[test]
     fn a_burst_is_swept_near_its_end_and_at_its_end() {
         let mut tally = Tally::default();
-        assert_eq!(count(&mut tally, EARLY, 0), []);
+        assert_eq!(count(&mut tally, EARLY, 0), [0; 0]);
         assert!(!tally.is_early());
         assert_eq!(count(&mut tally, 1600, 0), [1], "the first late one");
         assert_eq!(count(&mut tally, 0, 1600), [100, 0]);
-        assert_eq!(count(&mut tally, 0, EARLY), []);
+        assert_eq!(count(&mut tally, 0, EARLY), [0; 0]);
         assert_eq!((tally.boxes, tally.late), (0, 0));
         // Another one; there is nothing to be made once any more.
         assert_eq!(count(&mut tally, EARLY + BURST, EARLY + BURST), [BURST / LEFT, 0]);
@@ -177,7 +177,7 @@ mod tests {
         let mut tally = Tally::default();
         count(&mut tally, EARLY + 1, 1);
         for _ in 0..100 {
-            assert_eq!(count(&mut tally, BURST - 1, BURST - 1), []);
+            assert_eq!(count(&mut tally, BURST - 1, BURST - 1), [0; 0]);
         }
     }
 }

@@ -153,12 +153,14 @@ pub(crate) struct Replying {
     /// Where it begins in the connection's stream of output.
     pub(crate) from: u64,
     pub(crate) pulling: Pulling,
-    /// Whether the content has no known end.
+    /// Whether the content goes on until the client leaves.
     pub(crate) endless: bool,
     /// Whether the source has been told that the server leaves.
     pub(crate) told: bool,
     /// When to pull next.
     pub(crate) next: Next,
+    /// When it was pulled.
+    pub(crate) pulled: Tick,
 }
 
 /// Where the content comes from.

@@ -7,7 +7,7 @@
 //! reasons to have none, and debug builds check that after every turn.
 
 use super::clock::Tick;
-use super::connection::{Active, Connection, Life, Next, Phase};
+use super::connection::{Active, Connection, Life, Next, Phase, Pulling};
 use crate::config::Config;
 
 /// What a connection is waiting for.
@@ -25,6 +25,8 @@ pub(crate) enum Why {
     Work,
     /// A helper to bring what is to be sent next into memory.
     Cold,
+    /// A helper to come back from a pull.
+    Stuck,
     /// The time a handler named.
     Sleep,
     /// The time a source named.
@@ -111,6 +113,12 @@ impl<K> Connection<K> {
                 _ => Deadline::At(*until, Why::Sleep),
             },
             Phase::Reply(replying) => write.unwrap_or(match replying.next {
+                _ if matches!(replying.pulling, Pulling::Away) => {
+                    match replying.exchange.request.work_limit().or(config.work_timeout) {
+                        Some(time) => Deadline::At(replying.pulled + time, Why::Stuck),
+                        None => Deadline::None(NoDeadline::Helper),
+                    }
+                }
                 Next::At(time) => Deadline::At(time, Why::Pull),
                 _ => Deadline::None(NoDeadline::Source),
             }),

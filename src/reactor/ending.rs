@@ -169,7 +169,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             Why::Head => {
                 log::info!("{peer}: 408: the head took too long");
                 self.connection.because(Close::SlowRequest);
-                self.refuse(&timeout("the head took too long"));
+                self.refuse_head(&timeout("the head took too long"));
             }
             Why::Body if self.progressed(self.shared.config.body_rate) => return,
             Why::Body => {
@@ -182,9 +182,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 self.connection.because(Close::Work);
                 self.refuse(&Fault::new(Status::SERVICE_UNAVAILABLE, "the work took too long"));
             }
-            Why::Cold => {
+            Why::Cold | Why::Stuck => {
                 // Its head has gone out, or waits in front of it: no other can.
-                log::info!("{peer}: cut: the disk took too long");
+                let what = if why == Why::Cold { "disk" } else { "stream" };
+                log::info!("{peer}: cut: the {what} took too long");
                 self.connection.because(Close::Work);
                 self.die();
             }

@@ -300,7 +300,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             },
             other => {
                 self.active.phase = other;
-                self.refuse(fault);
+                self.refuse_head(fault);
             }
         }
     }

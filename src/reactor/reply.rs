@@ -7,7 +7,8 @@ use super::drive::Driver;
 use super::errand::{Work, caught};
 use super::output::{LOW, Output};
 use super::world::{Bits, World};
-use crate::http::{Body, End, Exchange, Outcome, Pull, Service};
+use crate::http::{Body, ContentType, End, Exchange, Outcome, Pull, Service};
+use crate::http::{Refused, Source, Status, Step};
 use crate::proto::{Cycle, Fault, Framed, Read};
 use crate::stats::Close;
 use std::io;
@@ -17,6 +18,30 @@ use std::io;
 const FLATTEN: usize = 4 * 1024;
 /// Content that is asked of a source at once.
 const PULL: usize = 64 * 1024;
+
+/// What is known of a source that a helper has.
+#[derive(Clone, Copy)]
+struct Away {
+    endless: bool,
+}
+
+/// In the place of a source that a helper has.
+struct Elsewhere;
+
+impl Source for Elsewhere {
+    fn pull(&mut self, _: &mut Vec<u8>, _: usize) -> io::Result<Pull> {
+        Err(io::ErrorKind::Other.into())
+    }
+}
+
+/// Whether content goes on for as long as somebody listens.
+fn is_endless(body: &Body, exchange: &Exchange) -> bool {
+    let says_so = match body {
+        Body::Inline(source, _) | Body::Blocking(source, _) => source.is_endless(),
+        _ => false,
+    };
+    says_so || exchange.response.content_type() == Some(&ContentType::EVENTS)
+}
 
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// The service has answered.
@@ -39,6 +64,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// A reply that is more than a few bytes on a connection that stays.
     #[inline(never)] // as below
     fn reply_by_steps(&mut self, mut exchange: Box<Exchange>, from: u64) {
+        let away = match self.pull_ahead(&mut exchange) {
+            Ok(away) => away,
+            Err(_) => return self.helpless(exchange),
+        };
         let shared = &mut *self.shared;
         let http = &mut self.connection.http;
         self.active.whole = http.read_state() == Read::Done;
@@ -62,16 +91,16 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                     shared.out.extend_from_slice(bytes);
                     return self.finish(exchange, from);
                 }
-                self.reply_large(exchange, from);
+                self.reply_large(exchange, from, away);
             }
         }
     }
 
     /// Content that is not copied behind the head.
-    fn reply_large(&mut self, mut exchange: Box<Exchange>, from: u64) {
+    fn reply_large(&mut self, mut exchange: Box<Exchange>, from: u64, away: Option<Away>) {
         let shared = &mut *self.shared;
         let body = exchange.response.take_body();
-        let endless = body.len().is_none();
+        let endless = body.len().is_none() && is_endless(&body, &exchange);
         if !matches!(body, Body::Inline(..) | Body::Blocking(..)) {
             let length = body.len().and_then(|length| usize::try_from(length).ok());
             let http = &mut self.connection.http;
@@ -82,6 +111,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let output = &mut self.active.output;
         let source = match body {
             Body::Inline(source, _) => Pulling::Inline(source),
+            Body::Blocking(..) if away.is_some() => Pulling::Away,
             Body::Blocking(source, _) => Pulling::Blocking(source),
             at_hand => {
                 output.take(&mut shared.out);
@@ -98,9 +128,47 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 return self.finish(exchange, from);
             }
         };
-        let next = Next::Room;
-        let replying = Replying { exchange, from, pulling: source, endless, told: false, next };
+        let (pulling, told, pulled) = (source, false, self.shared.tick);
+        let endless = away.map_or(endless, |away| endless || away.endless);
+        let next = if away.is_some() { Next::Wake } else { Next::Room };
+        let replying = Replying { exchange, from, pulling, endless, told, next, pulled };
         self.active.phase = Phase::Reply(Box::new(replying));
+    }
+
+    /// Sends a helper for the first piece of a blocking source before the head is
+    /// written: without a helper it can still be another head.
+    ///
+    /// # Errors
+    /// There is no helper for it.
+    fn pull_ahead(&mut self, exchange: &mut Exchange) -> Result<Option<Away>, Work> {
+        let is_blocking = matches!(exchange.response.body_ref(), Body::Blocking(..));
+        if !is_blocking || !self.connection.http.sends_content(&exchange.response) {
+            return Ok(None);
+        }
+        let Body::Blocking(source, len) = exchange.response.take_body() else { return Ok(None) };
+        let endless = source.is_endless() && len.is_none();
+        // The head says what is to come, and so needs a body of that length.
+        exchange.response.set_body(Body::Blocking(Box::new(Elsewhere), len));
+        self.errand(Work::Pull(source, Vec::new(), PULL))?;
+        Ok(Some(Away { endless }))
+    }
+
+    /// There is no helper for a reply's content: the service answers something else,
+    /// that needs none.
+    #[cold]
+    fn helpless(&mut self, mut exchange: Box<Exchange>) {
+        log::warn!("{}: 503: there is no helper for it", self.connection.peer);
+        self.connection.http.close_after();
+        exchange.failed = Some(Status::SERVICE_UNAVAILABLE);
+        match self.service.resume(exchange) {
+            Step::Respond(exchange)
+                if matches!(exchange.response.body_ref(), Body::Blocking(..)) =>
+            {
+                self.lost(exchange);
+                self.refuse(&Fault::new(Status::SERVICE_UNAVAILABLE, "there is no helper"));
+            }
+            step => self.step(step),
+        }
     }
 
     /// All content is there.
@@ -205,6 +273,16 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.die();
     }
 
+    /// Answers a head that never becomes a request.
+    pub(crate) fn refuse_head(&mut self, fault: &Fault) {
+        if let (Phase::Head(_), Some(status)) = (&self.active.phase, fault.status) {
+            let (peer, connection) = (self.connection.peer, self.id.number());
+            let (reason, at) = (fault.reason, self.shared.now);
+            self.service.refused(&Refused { status, reason, peer, connection, at });
+        }
+        self.refuse(fault);
+    }
+
     /// Answers a fault without the service: there is no request, or it has
     /// nothing to say.
     pub(crate) fn refuse(&mut self, fault: &Fault) {
@@ -254,6 +332,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let Phase::Reply(replying) = &mut self.active.phase else { return false };
         // Until the source is back; a wake in the meantime says `Room`.
         replying.next = Next::Wake;
+        replying.pulled = self.shared.tick;
         match std::mem::replace(&mut replying.pulling, Pulling::Away) {
             Pulling::Inline(mut source) => {
                 let mut chunk = Vec::new();
@@ -278,7 +357,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         mut chunk: Vec<u8>,
         result: io::Result<Pull>,
     ) {
-        let Phase::Reply(mut replying) = std::mem::take(&mut self.active.phase) else { return };
+        let mut replying = match std::mem::take(&mut self.active.phase) {
+            Phase::Reply(replying) => replying,
+            other => return self.active.phase = other, // its reply was cut
+        };
         let out = &mut self.shared.out;
         let framed = self.connection.http.frame(chunk.len(), out);
         let pull = match result {

@@ -66,7 +66,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         self.resume(exchange);
     }
 
-    fn step(&mut self, first: Step) {
+    pub(super) fn step(&mut self, first: Step) {
         let mut step = first;
         for _ in 0..STEPS_MAX {
             let next = match step {

@@ -1,7 +1,7 @@
 //! The fixture: a server with one route for each thing that tests need.
 
 use super::streams::{
-    Checked, Checker, Failing, Guest, Pattern, Sleeper, Ticks, Zeros, wake_when_open,
+    Checked, Checker, Failing, Guest, Pattern, Sleeper, Stuck, Ticks, Zeros, wake_when_open,
 };
 use super::{Client, PATIENCE, pattern, until};
 use onepoll::app::{
@@ -292,7 +292,7 @@ fn streams(app: &mut App, seen: &Arc<Seen>, gate: &Gate) {
     let s = Arc::clone(seen);
     app.get("/ticks/{ms}", move |request: &mut Request| -> Result<Response, Reject> {
         let pause = Duration::from_millis(request.param("ms")?);
-        Ok(stream(ContentType::TEXT, Ticks { pause, seen: Arc::clone(&s) }))
+        Ok(stream(ContentType::EVENTS, Ticks { pause, seen: Arc::clone(&s) }))
     });
     let (s, g) = (Arc::clone(seen), gate.clone());
     app.get("/sleeper", move |request: &mut Request| {
@@ -301,6 +301,10 @@ fn streams(app: &mut App, seen: &Arc<Seen>, gate: &Gate) {
         }
         let source = Sleeper { begun: false, gate: g.clone(), seen: Arc::clone(&s) };
         stream(ContentType::TEXT, source)
+    });
+    let g = gate.clone();
+    app.get("/stuck", move |_: &mut Request| {
+        Body::Blocking(Box::new(Stuck { begun: false, gate: g.clone() }), None)
     });
     let guest = |polite| Box::new(Guest { begun: false, left: false, polite });
     app.get("/guest", move |_: &mut Request| Body::Inline(guest(true), None));

@@ -92,6 +92,23 @@ impl Drop for Sleeper {
     }
 }
 
+/// One line; the next keeps its helper until the gate opens.
+pub struct Stuck {
+    pub begun: bool,
+    pub gate: Gate,
+}
+
+impl Source for Stuck {
+    fn pull(&mut self, out: &mut Vec<u8>, _room: usize) -> io::Result<Pull> {
+        out.extend_from_slice(b"line\n");
+        if std::mem::replace(&mut self.begun, true) {
+            self.gate.wait();
+            return Ok(Pull::End);
+        }
+        Ok(Pull::More)
+    }
+}
+
 /// A line, then nothing until the server leaves; it may then leave without a word.
 pub struct Guest {
     pub begun: bool,

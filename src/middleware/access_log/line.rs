@@ -2,7 +2,7 @@
 //! neither end a line nor a field: nobody writes entries but we.
 
 use crate::app::{Done, json};
-use crate::http::{End, Peer, Request};
+use crate::http::{End, Peer, Refused, Request};
 use crate::middleware::{RequestId, User};
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
@@ -38,14 +38,7 @@ impl Clock {
 /// Appends a line of the combined format.
 pub(super) fn combined(out: &mut String, done: &Done<'_>, clock: &mut Clock) {
     let (request, outcome) = (done.request, done.outcome);
-    match request.peer() {
-        Peer::Tcp(address) => {
-            let _ = write!(out, "{}", address.ip());
-        }
-        peer => {
-            let _ = write!(out, "{peer}");
-        }
-    }
+    host(out, request.peer());
     out.push_str(" - ");
     user(out, request);
     out.push_str(" [");
@@ -62,6 +55,33 @@ pub(super) fn combined(out: &mut String, done: &Done<'_>, clock: &mut Clock) {
         out.push('"');
         out.push(end);
     }
+}
+
+/// Appends a line for what was no request.
+pub(super) fn combined_refusal(out: &mut String, refused: &Refused, clock: &mut Clock) {
+    host(out, refused.peer);
+    let (time, status) = (clock.at(refused.at.wall), refused.status.code());
+    let _ = writeln!(out, " - - [{time}] \"-\" {status} - \"-\" \"-\"");
+}
+
+/// The same as a JSON object.
+pub(super) fn json_refusal(out: &mut String, refused: &Refused) {
+    json::object_in(out, |line| {
+        line.set("time", rfc3339(refused.at.wall));
+        line.set("peer", refused.peer.to_string());
+        line.set("connection", refused.connection);
+        line.set("status", refused.status.code());
+        line.set("refused", refused.reason);
+    });
+    out.push('\n');
+}
+
+/// Appends who it was, without the port.
+fn host(out: &mut String, peer: Peer) {
+    let _ = match peer {
+        Peer::Tcp(address) => write!(out, "{}", address.ip()),
+        peer => write!(out, "{peer}"),
+    };
 }
 
 /// Appends a JSON object and a line feed.

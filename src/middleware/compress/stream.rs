@@ -118,7 +118,7 @@ impl Stage {
         match std::mem::replace(self, Stage::Ended) {
             Stage::Due { coding, level } => Encoder::new(coding, level).map(Box::new),
             Stage::Flushed(encoder) | Stage::Busy(encoder) => Ok(encoder),
-            Stage::Ended => unreachable!("an ended source is not pulled"),
+            Stage::Ended => Err(broken("is pulled after its end")),
         }
     }
 }
