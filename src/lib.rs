@@ -68,7 +68,7 @@
 //! | `json` | yes | `Request::json`, `Response::json_of`: typed JSON |
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `sessions` | yes | `session::Sessions`; includes `cookies` |
-//! | `redis` | no | `session::RedisStore`, `middleware::RedisRates`: what several machines share; includes `sessions` |
+//! | `redis` | no | `session::RedisStore`, `middleware::RedisRates`; includes `sessions` |
 //! | `sqlite` | no | `session::SqliteStore`; includes `sessions` |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `zstd` | no | `codec::zstd`; `middleware::Compress` with it; compiles C |
