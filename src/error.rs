@@ -26,6 +26,13 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A server to measure can't be reached.
+    Connect {
+        /// The address as it was given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A folder that was to be served can't be.
     Folder {
         /// The path as it was given.
@@ -82,6 +89,15 @@ impl fmt::Display for Error {
                     _ => write!(f, "{source}"),
                 }
             }
+            Error::Connect { address, source } => {
+                write!(f, "cannot connect to {address}: ")?;
+                match source.kind() {
+                    io::ErrorKind::ConnectionRefused => f.write_str("connection refused"),
+                    io::ErrorKind::TimedOut => f.write_str("no answer in time"),
+                    io::ErrorKind::NotFound => f.write_str("there is no such address"),
+                    _ => write!(f, "{source}"),
+                }
+            }
             Error::Folder { path, source } => {
                 let path = path.display();
                 match source.kind() {
@@ -118,6 +134,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Listen { source, .. }
+            | Error::Connect { source, .. }
             | Error::Folder { source, .. }
             | Error::File { source, .. }
             | Error::Io { source, .. } => Some(source),

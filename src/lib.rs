@@ -102,6 +102,8 @@
 pub mod mutants;
 
 pub mod app;
+#[cfg(feature = "bench")]
+pub mod bench;
 #[cfg(any(feature = "brotli", feature = "gzip", feature = "zstd"))]
 pub mod codec;
 mod config;

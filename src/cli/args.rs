@@ -2,12 +2,14 @@
 
 mod access;
 mod address;
+mod bench;
 mod content;
 mod limits;
 pub(super) mod net;
 
 pub(super) use access::{AccessArgs, UploadArgs};
 pub(super) use address::AddressArgs;
+pub(super) use bench::{BenchArgs, BenchCommand, CompareArgs};
 pub(super) use content::{CacheArgs, ContentArgs};
 pub(super) use limits::LimitArgs;
 pub(super) use net::{CrowdArgs, ProxyArgs, SocketArgs};
@@ -38,6 +40,9 @@ pub(super) enum Command {
     /// Serve the files of a folder
     #[command(after_help = EXAMPLES)]
     Serve(Box<ServeArgs>),
+    /// Load a server and measure how it answers
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(Box<BenchArgs>),
 }
 
 /// Everything that `onepoll serve` can be told.
@@ -98,6 +103,15 @@ Examples:
   onepoll serve --upload --auth-file users drop  a place to leave files, with passwords
 
 TIME is 500ms, 10s, 2m or 1h. SIZE is 4096, 64k, 10M or 1G.";
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  onepoll bench http://127.0.0.1:8080/                       50 connections for 10 seconds
+  onepoll bench -c 1000 -R 20000 --html load.html URL        an open loop, and a page with charts
+  onepoll bench -n 10000 -b @order.json --expect 201 URL     10,000 uploads, each checked
+  onepoll bench compare --pid-a 71 --pid-b 72 URL_A URL_B    ratios, with confidence intervals
+
+TIME is 500ms, 10s, 2m or 1h. Ctrl-C ends it early, with the results so far.";
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 //! ```
 
 mod args;
+mod bench;
 mod inherited;
 mod log;
 mod serve;
@@ -51,12 +52,15 @@ pub(crate) fn run() -> ExitCode {
         ::log::warn!("RUST_LOG: {part:?} is neither a level nor target=level: left out");
     }
     let result = match args.command {
-        Command::Serve(args) => serve::serve(&args),
+        Command::Serve(args) => serve::serve(&args).map(|()| true),
+        Command::Bench(args) => bench::bench(&args),
     };
     // The log first, so that the error is the last line on a terminal.
     ::log::logger().flush();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        // Said where it happened.
+        Ok(false) => ExitCode::from(FAILED),
         Err(error) => {
             complain(&error);
             ExitCode::from(code_of(&error))

@@ -20,7 +20,7 @@ const FLOORS: [&[&str]; 7] = [
     &["proto", "route", "net", "helper", "disk", "codec", "kv"],
     &["reactor", "app"],
     &["files", "forms", "middleware", "session", "handlers"],
-    &["server", "sim"],
+    &["server", "sim", "bench"],
     &["cli"],
     // The root of the binary, which calls `cli`.
     &["main"],

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 fn args(line: &str) -> ServeArgs {
     let args = Args::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
-    let Command::Serve(serve) = args.command;
+    let Command::Serve(serve) = args.command else { panic!("{line}: another command") };
     *serve
 }
 

@@ -1,0 +1,7 @@
+//! stub
+impl super::Report {
+    /// stub
+    pub fn html(&self) -> String {
+        String::new()
+    }
+}
