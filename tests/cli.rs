@@ -3,6 +3,8 @@
 
 #[path = "cli/access.rs"]
 mod access;
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/content.rs"]
 mod content;
 #[path = "cli/limits.rs"]

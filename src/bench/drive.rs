@@ -201,6 +201,7 @@ impl Worker<'_> {
                 return Use::Yes; // what is behind the last reply is of no interest
             }
             if client.flight.is_empty() && !rest.is_empty() {
+                self.failed(ErrorKind::Malformed, self.in_window(now)); // nobody asked
                 self.lost(at, ErrorKind::Malformed);
                 return Use::No;
             }

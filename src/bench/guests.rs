@@ -88,7 +88,8 @@ impl Guests {
         if std::mem::replace(&mut self.opened, true) {
             return;
         }
-        for (number, at) in (self.first..).zip(0..self.list.len()) {
+        for at in 0..self.list.len() {
+            let number = self.first + at;
             let batch = u32::try_from(at / OPEN_AT_ONCE).unwrap_or(u32::MAX);
             if batch == 0 {
                 self.open(at, job, poll, wheel, now);

@@ -122,6 +122,25 @@ impl Served {
         tasks.flatten().filter_map(name).map(|name| name.trim_end().to_owned()).collect()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has used CPU time for somebody.
+    #[track_caller]
+    pub(crate) fn until_busy(&self) {
+        let ticks = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+            let stat = stat.expect("it lives");
+            let (_, fields) = stat.rsplit_once(')').expect("a stat line");
+            let fields: Vec<u64> = fields.split_whitespace().flat_map(str::parse).collect();
+            fields[10] + fields[11] // without the state, which is a letter
+        };
+        let before = ticks();
+        crate::support::until("it is busy", || ticks() > before + 5);
+    }
+
     /// Has it end in order: its exit code, and what it wrote of requests.
     #[track_caller]
     pub(crate) fn end(&mut self) -> (Option<i32>, String) {
