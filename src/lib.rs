@@ -36,7 +36,7 @@
 //!
 //! | Floor | Modules | What they know |
 //! |---|---|---|
-//! | 4 | [`server`], `sim` (feature) | the real world around a loop, and a scripted one |
+//! | 4 | [`server`], `sim`, `bench` (features) | the world around a loop, real, scripted; a load |
 //! | 3 | `files`, `session` (features) | parts of applications |
 //! | 3 | [`forms`], [`middleware`], [`handlers`] | parts of applications |
 //! | 2 | [`reactor`], [`app`] | the loop; routes and handlers. Neither knows the other |
@@ -61,6 +61,7 @@
 //! | Feature | Default | Adds |
 //! |---|---|---|
 //! | `auth` | yes | `middleware::BasicAuth`: passwords |
+//! | `bench` | yes | `bench`: the load generator, as a library |
 //! | `cookies` | yes | `Request::cookie`, `Response::add_cookie` |
 //! | `files` | yes | `files::Files`: a folder as a handler |
 //! | `brotli` | no | `codec::brotli`; `middleware::Compress` with it |
@@ -72,7 +73,7 @@
 //! | `sqlite` | no | `session::SqliteStore`; includes `sessions` |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `zstd` | no | `codec::zstd`; `middleware::Compress` with it; compiles C |
-//! | `cli` | yes | the command `onepoll`; includes `auth`, `files` and `gzip` |
+//! | `cli` | yes | the command `onepoll`; includes `auth`, `bench`, `files` and `gzip` |
 //!
 //! A library says `default-features = false` and names what it needs.
 //!

@@ -87,7 +87,8 @@ impl Comparison {
         let us = |percent| {
             move |it: &Report| Some(it.response.percentile(percent).as_nanos() as f64 / 1e3)
         };
-        let all: [(&'static str, Box<dyn Fn(&Report) -> Option<f64>>); 5] = [
+        type Value = Box<dyn Fn(&Report) -> Option<f64>>;
+        let all: [(&'static str, Value); 5] = [
             ("requests/s", Box::new(|it| Some(it.rate))),
             ("p50", Box::new(us(50.0))),
             ("p99", Box::new(us(99.0))),

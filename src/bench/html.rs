@@ -111,7 +111,7 @@ impl Report {
     }
 
     fn time_axis(&self) -> (Scale, Vec<(f64, String)>) {
-        let end = self.intervals.last().map_or(1.0, |last| (last.from + last.length).as_secs_f64());
+        let end = self.elapsed.as_secs_f64().max(0.001);
         let scale = Scale::Linear { min: 0.0, max: end };
         let ticks = scale.ticks().into_iter();
         let ticks = ticks.map(|at| (at, format!("{} s", (at * 100.0).round() / 100.0))).collect();
@@ -124,7 +124,8 @@ impl Report {
         let high = with.iter().map(|it| ns(it.response.max())).fold(0.0, f64::max);
         let y = Scale::log(low, high);
         let mut chart = Chart::new("response time over time", self.time_axis(), (y, &label));
-        let lines: [(&str, &dyn Fn(&Latency) -> Duration); 3] = [
+        type Value<'a> = &'a dyn Fn(&Latency) -> Duration;
+        let lines: [(&str, Value<'_>); 3] = [
             ("c", &Latency::max),
             ("b", &|latency| latency.percentile(99.0)),
             ("a", &|latency| latency.percentile(50.0)),

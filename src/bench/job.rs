@@ -233,7 +233,8 @@ mod tests {
         let plan = plan.connect_each().header("host", "b").header("X", "y").body("abc");
         assert_eq!(
             bytes(&plan),
-            "POST /x HTTP/1.1\r\nhost: b\r\nX: y\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"
+            "POST /x HTTP/1.1\r\nhost: b\r\nX: y\r\nConnection: close\r\n\
+             Content-Length: 3\r\n\r\nabc"
         );
     }
 

@@ -68,6 +68,28 @@ impl Pace {
         self.next = self.time();
     }
 
+    /// Leaves out those that were meant to start before that time.
+    pub(crate) fn skip_to(&mut self, time: u64) {
+        if self.next >= time {
+            return;
+        }
+        let passed = time.saturating_sub(self.from);
+        match &mut self.kind {
+            Kind::Uniform { index, step, rate_milli } => {
+                let due = u128::from(passed) * u128::from(*rate_milli);
+                let due = u64::try_from(due.div_ceil(1_000_000_000_000)).unwrap_or(u64::MAX);
+                let steps = due.saturating_sub(*index).div_ceil(*step);
+                *index = index.saturating_add(steps.saturating_mul(*step));
+                self.next = self.time();
+            }
+            // It has no memory: from any moment on it is as from the first.
+            Kind::Poisson { sum, .. } => {
+                *sum = passed as f64;
+                self.advance();
+            }
+        }
+    }
+
     /// How many of those that are to come are meant to start in that time; if it
     /// has no end, none. (Of Poisson's: as many as there are on average.)
     pub(crate) fn count_between(&self, from: u64, until: u64) -> u64 {
@@ -127,6 +149,25 @@ mod tests {
         both.extend(take((1, 2), 50));
         both.sort_unstable();
         assert_eq!(both, take((0, 1), 100));
+    }
+
+    /// What is left out shifts nothing.
+    #[test]
+    fn times_that_are_skipped_are_only_left_out() {
+        for share in [(0, 1), (0, 3), (2, 3)] {
+            let mut slow = Pace::new(7.0, Arrivals::Uniform, share, 1000, 0);
+            for time in [0, 1000, 1001, 500_000_000, 3_333_333_333, 60_000_001_000] {
+                let mut quick = Pace::new(7.0, Arrivals::Uniform, share, 1000, 0);
+                quick.skip_to(time);
+                while slow.next() < time {
+                    slow.advance();
+                }
+                assert_eq!(quick.next(), slow.next(), "{share:?} {time}");
+            }
+        }
+        let mut pace = Pace::new(7.0, Arrivals::Poisson, (0, 1), 0, 1);
+        pace.skip_to(1_000_000_000);
+        assert!(pace.next() > 1_000_000_000);
     }
 
     /// The gaps' mean and spread are those of an exponential distribution.

@@ -122,7 +122,7 @@ pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -137,6 +137,7 @@ fn plural(count: u64, name: &str) -> String {
 /// With as many digits as are of interest.
 pub(crate) fn number(value: f64) -> String {
     match value {
+        0.0 => "0".to_owned(),
         value if value >= 100.0 => grouped(value.round() as u64),
         value if value >= 10.0 => format!("{value:.1}"),
         value => format!("{value:.2}"),

@@ -14,8 +14,10 @@
 //! load begins, at one moment for all. Poll rounds times up to milliseconds, so the
 //! open loop has a timer of its own (a timerfd), which tells nanoseconds.
 
+mod issue;
+
 use super::ErrorKind;
-use super::client::{Client, Flight, Link};
+use super::client::{Client, Link};
 use super::cpu;
 use super::guests::Guests;
 use super::job::{Choice, Job};
@@ -295,6 +297,10 @@ impl<'a> Worker<'a> {
     fn measure(&mut self) {
         self.cpu.begin();
         self.measured = Some((self.tally.sent_bytes, self.tally.received_bytes));
+        // What the warm-up could not start is not to burden the measurement.
+        if let Some(pace) = &mut self.pace {
+            pace.skip_to(self.measure_from);
+        }
     }
 
     /// No more requests.
@@ -377,62 +383,6 @@ impl<'a> Worker<'a> {
         self.open_some();
     }
 
-    /// Fills a connection's share of the closed loop, or lists it for the open one.
-    pub(crate) fn fill(&mut self, at: usize, now: u64) {
-        if self.phase != Phase::Load {
-            return self.list(at);
-        }
-        if self.pace.is_some() {
-            return self.list(at);
-        }
-        let depth = self.job.plan.pipeline;
-        while let Some(client) = self.clients.get(at) {
-            let origin = client.origin;
-            if client.flight.len() >= depth || now >= self.stop_at || !self.take(now) {
-                return;
-            }
-            let target = self.choices.get_mut(usize::from(origin)).map_or(0, Choice::next);
-            self.begin_request(at, Flight { intended: now, sent: 0, target });
-        }
-    }
-
-    fn begin_request(&mut self, at: usize, flight: Flight) {
-        let Some(client) = self.clients.get_mut(at) else { return };
-        let first = client.flight.is_empty();
-        client.flight.push_back(flight);
-        self.in_flight += 1;
-        if first && client.is_open() {
-            self.arm(at);
-        }
-    }
-
-    /// One more request, if there is one to be had.
-    fn take(&mut self, intended: u64) -> bool {
-        match &mut self.left {
-            Some(0) => false,
-            Some(left) if intended >= self.measure_from => {
-                *left -= 1;
-                true
-            }
-            _ => true,
-        }
-    }
-
-    /// Puts a connection with room into the list of the open loop.
-    fn list(&mut self, at: usize) {
-        if !matches!(self.job.plan.load, Load::Open { .. }) {
-            return;
-        }
-        let Some(client) = self.clients.get_mut(at) else { return };
-        if client.listed || client.flight.len() >= self.job.plan.pipeline {
-            return;
-        }
-        if let Some(free) = self.free.get_mut(usize::from(client.origin)) {
-            client.listed = true;
-            free.push_back(at as u32);
-        }
-    }
-
     /// A connection that is shut: is it needed again?
     pub(crate) fn reopen(&mut self, at: usize, now: u64) {
         if matches!(self.phase, Phase::Opening | Phase::Ready) {
@@ -445,63 +395,6 @@ impl<'a> Worker<'a> {
         if !client.flight.is_empty() || (ready && self.phase == Phase::Load) {
             self.open(at, now);
         }
-    }
-
-    /// Starts what is due in the open loop.
-    fn pump(&mut self) {
-        if self.phase != Phase::Load || self.pace.is_none() {
-            return;
-        }
-        let mut now = self.now();
-        loop {
-            let Some(due) = self.pace.as_ref().map(Pace::next) else { return };
-            if due >= self.stop_at || self.left == Some(0) {
-                return;
-            }
-            if due > now {
-                now = self.now();
-                if due > now {
-                    self.timer.set(due - now);
-                    return;
-                }
-            }
-            let target = match self.pending {
-                Some(target) => target,
-                None => self.choices.first_mut().map_or(0, Choice::next),
-            };
-            self.pending = Some(target);
-            // Nobody is free: it starts when somebody is, late.
-            let Some(at) = self.free_client(target) else { return };
-            self.pending = None;
-            if let Some(pace) = &mut self.pace {
-                pace.advance();
-            }
-            if !self.take(due) {
-                return;
-            }
-            self.begin_request(at, Flight { intended: due, sent: 0, target });
-            match self.clients.get(at).map(|client| &client.link) {
-                Some(Link::Open(_)) => self.flush(at, now),
-                Some(Link::Shut) => self.open(at, now),
-                _ => {}
-            }
-            self.list(at);
-        }
-    }
-
-    /// Takes a connection from the list that can have a request to that target.
-    fn free_client(&mut self, target: u16) -> Option<usize> {
-        let origin = self.job.targets.get(usize::from(target))?.origin;
-        let free = self.free.get_mut(usize::from(origin))?;
-        while let Some(at) = free.pop_front() {
-            let client = self.clients.get_mut(at as usize)?;
-            client.listed = false;
-            let usable = matches!(client.link, Link::Open(_) | Link::Connecting(_) | Link::Shut);
-            if usable && client.flight.len() < self.job.plan.pipeline {
-                return Some(at as usize);
-            }
-        }
-        None
     }
 
     /// Makes sure that the wheel asks about this connection in time.

@@ -160,3 +160,19 @@ fn two_servers_are_compared() {
     assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
     assert!(text.contains("3 rounds") && text.contains("95 % interval"), "{text}");
 }
+
+/// Flags that the documents name are there.
+#[test]
+fn the_readme_names_flags_that_exist() {
+    let help = String::from_utf8_lossy(&onepoll(&["bench", "--help"]).stdout).into_owned();
+    let compare = onepoll(&["bench", "compare", "--help"]).stdout;
+    let help = help + &String::from_utf8_lossy(&compare);
+    let (_, section) = include_str!("../../README.md").split_once("## Measure it").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let words = section.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let flags: Vec<&str> = words.filter(|word| word.starts_with('-') && *word != "-").collect();
+    assert!(flags.len() > 12, "{flags:?}");
+    for flag in flags {
+        assert!(help.contains(&format!("{flag} ")) || help.contains(&format!("{flag},")), "{flag}");
+    }
+}

@@ -88,9 +88,12 @@ pub(super) fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// A line without its CRLF, and what follows; `None` if it is cut.
+/// A line without its CRLF, and what follows.
+type Line<'a> = (&'a [u8], &'a [u8]);
+
+/// The first line; `None` if it is cut.
 #[inline]
-fn line(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Fault> {
+fn line(bytes: &[u8]) -> Result<Option<Line<'_>>, Fault> {
     let Some(end) = memchr::memchr(b'\n', bytes) else { return Ok(None) };
     let (line, rest) = bytes.split_at(end);
     let line = line.strip_suffix(b"\r").ok_or(Fault::Field)?;

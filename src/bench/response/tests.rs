@@ -80,89 +80,86 @@ fn one(asked: Asked, input: &str) -> Seen {
     seen[0].clone()
 }
 
+/// The reply, its status, whether the connection ends, its content, whether the end of
+/// the connection ends it.
+const REPLIES: [(&str, u16, bool, &str, bool); 21] = [
+    ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, false, "hello", false),
+    ("HTTP/1.1 200\r\ncontent-length:5\r\n\r\nhello", 200, false, "hello", false),
+    ("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", 200, false, "", false),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nab",
+        200,
+        false,
+        "ab",
+        false,
+    ),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab", 200, true, "ab", false),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: x, Close\r\n\r\nab",
+        200,
+        true,
+        "ab",
+        false,
+    ),
+    ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab", 200, true, "ab", false),
+    (
+        "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nab",
+        200,
+        false,
+        "ab",
+        false,
+    ),
+    ("HTTP/1.1 204 No Content\r\n\r\n", 204, false, "", false),
+    ("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304, false, "", false),
+    ("HTTP/1.1 200 OK\r\n\r\nto the end", 200, true, "to the end", true),
+    ("HTTP/1.1 200 OK\r\n\r\n", 200, true, "", true),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nzzz", 200, true, "zzz", true),
+    (
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        200,
+        false,
+        "hello",
+        false,
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n\
+             3;a=\"b\"\r\nabc\r\n00A \r\n0123456789\r\n000\r\nX: y\r\nZ:\r\n\r\n",
+        200,
+        false,
+        "abc0123456789",
+        false,
+    ),
+    (
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+        200,
+        false,
+        "x",
+        false,
+    ),
+    (
+        "HTTP/1.1 103 E\r\nLink: x\r\n\r\nHTTP/1.1 103 E\r\n\r\n\
+ HTTP/1.1 404 N\r\nContent-Length: 1\r\n\r\nx",
+        404,
+        false,
+        "x",
+        false,
+    ),
+    ("HTTP/1.1 999 Odd\r\nContent-Length: 1\r\n\r\nx", 999, false, "x", false),
+    // Short: status 0 stands for it.
+    ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", 0, false, "hell", false),
+    (
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+        0,
+        false,
+        "hello",
+        false,
+    ),
+    ("HTTP/1.1 200 OK\r\nContent-Le", 0, false, "", false),
+];
+
 #[test]
 fn replies_end_where_they_should() {
-    // The reply, its status, whether the connection ends, content, by end.
-    let table: [(&str, u16, bool, &str, bool); 21] = [
-        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, false, "hello", false),
-        ("HTTP/1.1 200\r\ncontent-length:5\r\n\r\nhello", 200, false, "hello", false),
-        ("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", 200, false, "", false),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nab",
-            200,
-            false,
-            "ab",
-            false,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab",
-            200,
-            true,
-            "ab",
-            false,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: x, Close\r\n\r\nab",
-            200,
-            true,
-            "ab",
-            false,
-        ),
-        ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab", 200, true, "ab", false),
-        (
-            "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nab",
-            200,
-            false,
-            "ab",
-            false,
-        ),
-        ("HTTP/1.1 204 No Content\r\n\r\n", 204, false, "", false),
-        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", 304, false, "", false),
-        ("HTTP/1.1 200 OK\r\n\r\nto the end", 200, true, "to the end", true),
-        ("HTTP/1.1 200 OK\r\n\r\n", 200, true, "", true),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nzzz", 200, true, "zzz", true),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-            200,
-            false,
-            "hello",
-            false,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n\
-             3;a=\"b\"\r\nabc\r\n00A \r\n0123456789\r\n000\r\nX: y\r\nZ:\r\n\r\n",
-            200,
-            false,
-            "abc0123456789",
-            false,
-        ),
-        (
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
-            200,
-            false,
-            "x",
-            false,
-        ),
-        (
-            "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 103 E\r\n\r\nHTTP/1.1 404 N\r\nContent-Length: 1\r\n\r\nx",
-            404,
-            false,
-            "x",
-            false,
-        ),
-        ("HTTP/1.1 999 Odd\r\nContent-Length: 1\r\n\r\nx", 999, false, "x", false),
-        // Short: status 0 stands for it.
-        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", 0, false, "hell", false),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
-            0,
-            false,
-            "hello",
-            false,
-        ),
-        ("HTTP/1.1 200 OK\r\nContent-Le", 0, false, "", false),
-    ];
-    for (input, status, close, content, by_end) in table {
+    for (input, status, close, content, by_end) in REPLIES {
         let seen = one(Asked::Other, input);
         let content = content.as_bytes().to_vec();
         assert_eq!(seen, Seen { status, close, content, by_end }, "{input}");
