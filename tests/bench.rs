@@ -231,6 +231,22 @@ fn who_refuses_is_told_at_once() {
 /// A server that goes away: what was asked is counted, all of it.
 #[test]
 fn a_server_that_dies_ends_the_count_all_the_same() {
+    for open in [false, true] {
+        let (address, server) = dies_at_the_fourth();
+        let mut plan = plan(address, "/").requests(8).connections(1);
+        if open {
+            plan = plan.rate(100.0, Arrivals::Uniform);
+        }
+        let report = report(&plan);
+        server.join().unwrap();
+        assert_eq!((report.ok, report.error_count()), (3, 5), "{report}");
+        assert_eq!(report.errors_of(ErrorKind::Closed), 1, "{report}");
+        assert_eq!(report.errors_of(ErrorKind::Refused), 4, "{report}");
+    }
+}
+
+/// A server for one client, gone after three replies.
+fn dies_at_the_fourth() -> (SocketAddr, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
@@ -242,11 +258,7 @@ fn a_server_that_dies_ends_the_count_all_the_same() {
         let _ = stream.read(&mut [0; 1024]).unwrap();
         drop(listener);
     });
-    let report = report(&plan(address, "/").requests(8).connections(1));
-    server.join().unwrap();
-    assert_eq!((report.ok, report.error_count()), (3, 5), "{report}");
-    assert_eq!(report.errors_of(ErrorKind::Closed), 1, "{report}");
-    assert_eq!(report.errors_of(ErrorKind::Refused), 4, "{report}");
+    (address, server)
 }
 
 /// Replies belong to requests in their order.

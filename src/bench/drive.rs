@@ -344,9 +344,7 @@ impl Worker<'_> {
         let kind = ErrorKind::of_connect(error);
         let Some(client) = self.clients.get_mut(at) else { return };
         if client.flight.is_empty() {
-            // Nobody's request, but something that went wrong.
-            self.tally.error(kind);
-            self.tally.slice.errors += 1;
+            self.tally.connect_failures += 1; // nobody's request
             self.shared.first_failure(usize::from(client.origin), error);
         }
         let wait = BACKOFF_NS << client.failures.min(6);

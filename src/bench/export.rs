@@ -61,6 +61,7 @@ impl Report {
             "sent_bytes": self.sent_bytes,
             "received_bytes": self.received_bytes,
             "reconnects": self.reconnects,
+            "connect_failures": self.connect_failures,
             "resent": self.resent,
             "response_us": latency(&self.response),
             "service_us": latency(&self.service),

@@ -45,6 +45,9 @@ pub struct Report {
     /// Connections that the server had ended between requests, and that were made
     /// again.
     pub reconnects: u64,
+    /// Attempts to connect that failed, but for those that were made for a request:
+    /// these are errors.
+    pub connect_failures: u64,
     /// Requests that were sent again, since the server had announced the end of the
     /// connection in the reply to one before. No error.
     pub resent: u64,
@@ -219,8 +222,11 @@ impl Report {
             }
         }
         let open = self.connections_open;
-        if open < self.connections && self.errors_of(ErrorKind::Connect) > 0 {
-            warnings.push(format!("only {open} of {} connections were open", self.connections));
+        if open < self.connections && self.connect_failures > 0 {
+            warnings.push(format!(
+                "only {open} of {} connections were open at the end; {} attempts failed",
+                self.connections, self.connect_failures
+            ));
         }
         if self.ok == 0 {
             warnings.push("nothing succeeded".to_owned());

@@ -193,6 +193,7 @@ fn report(plan: &Plan, began: SystemTime, sum: &Tally, done: &[Done], course: Co
         sent_bytes: sum.window_bytes.0,
         received_bytes: sum.window_bytes.1,
         reconnects: sum.reconnects,
+        connect_failures: sum.connect_failures,
         resent: sum.resent,
         response: Latency(sum.response.clone()),
         service: Latency(sum.service.clone()),

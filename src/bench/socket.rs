@@ -69,7 +69,8 @@ impl Socket {
         }
     }
 
-    /// Reads what is there; 0 is the end.
+    /// Reads what is there; 0 is the end. If it is less than asked for, there was no
+    /// more: a variant that can't promise that must read on by itself.
     #[inline]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(match self {

@@ -115,6 +115,8 @@ pub(crate) struct Tally {
     pub(crate) window_bytes: (u64, u64),
     /// Connections that were made again, since the server had ended them.
     pub(crate) reconnects: u64,
+    /// Attempts to connect that failed, and that were made for no request.
+    pub(crate) connect_failures: u64,
     /// Requests sent again, since the server had announced the end.
     pub(crate) resent: u64,
     /// When the last success was complete.
@@ -147,6 +149,7 @@ impl Tally {
             received_bytes: 0,
             window_bytes: (0, 0),
             reconnects: 0,
+            connect_failures: 0,
             resent: 0,
             last: 0,
             slice: Slice::new(0),
@@ -197,6 +200,7 @@ impl Tally {
         self.window_bytes.0 += other.window_bytes.0;
         self.window_bytes.1 += other.window_bytes.1;
         self.reconnects += other.reconnects;
+        self.connect_failures += other.connect_failures;
         self.resent += other.resent;
         self.last = self.last.max(other.last);
     }

@@ -261,7 +261,13 @@ impl<'a> Worker<'a> {
                 }
                 false
             }
-            Phase::Drain(until) => self.in_flight == 0 || now >= until || self.shared.is_killed(),
+            Phase::Drain(until) => {
+                // Asked to stop meanwhile, nobody wants to wait for the time-out.
+                if self.shared.is_stopped() && until > now.saturating_add(STOP_NS) {
+                    self.phase = Phase::Drain(now.saturating_add(STOP_NS));
+                }
+                self.in_flight == 0 || now >= until || self.shared.is_killed()
+            }
         }
     }
 

@@ -7,6 +7,9 @@ use crate::bench::job::Choice;
 use crate::bench::pace::Pace;
 use crate::bench::plan::Load;
 
+/// Connections that are passed over in the search for a better one.
+const PASSED_OVER_MAX: usize = 16;
+
 impl Worker<'_> {
     /// Fills a connection's share of the closed loop, or lists it for the open one.
     pub(crate) fn fill(&mut self, at: usize, now: u64) {
@@ -110,10 +113,19 @@ impl Worker<'_> {
     fn free_client(&mut self, target: u16) -> Option<usize> {
         let origin = self.job.targets.get(usize::from(target))?.origin;
         let free = self.free.get_mut(usize::from(origin))?;
+        let mut passed_over = 0;
         while let Some(at) = free.pop_front() {
             let client = self.clients.get_mut(at as usize)?;
+            // Its next attempt to connect is a while off. But if there is no other, the
+            // request waits for that, and fails with it: a server that is gone must
+            // not leave requests without an end.
+            if matches!(client.link, Link::Wait) && passed_over < PASSED_OVER_MAX {
+                passed_over += 1;
+                free.push_back(at);
+                continue;
+            }
             client.listed = false;
-            let usable = matches!(client.link, Link::Open(_) | Link::Connecting(_) | Link::Shut);
+            let usable = !matches!(client.link, Link::Leaving(_));
             if usable && client.flight.len() < self.job.plan.pipeline {
                 return Some(at as usize);
             }
