@@ -37,7 +37,7 @@
 //! | Floor | Modules | What they know |
 //! |---|---|---|
 //! | 4 | [`server`], `sim`, `bench` (features) | the world around a loop, real, scripted; a load |
-//! | 3 | `files`, `session` (features) | parts of applications |
+//! | 3 | `files`, `session`, `templates` (features) | parts of applications |
 //! | 3 | [`forms`], [`middleware`], [`handlers`] | parts of applications |
 //! | 2 | [`reactor`], [`app`] | the loop; routes and handlers. Neither knows the other |
 //! | 1 | [`proto`], [`route`] | HTTP/1.1 without I/O; which route serves a path |
@@ -70,7 +70,8 @@
 //! | `regex` | yes | constraints in patterns, `{id:\d+}`, and [`App::route_regex`] |
 //! | `sessions` | yes | `session::Sessions`; includes `cookies` |
 //! | `redis` | no | `session::RedisStore`, `middleware::RedisRates`; includes `sessions` |
-//! | `sqlite` | no | `session::SqliteStore`; includes `sessions` |
+//! | `sqlite` | yes | `session::SqliteStore`; includes `sessions` |
+//! | `templates` | yes | `templates::Templates`: pages from templates |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `zstd` | no | `codec::zstd`; `middleware::Compress` with it; compiles C |
 //! | `cli` | yes | the command `onepoll`; includes `auth`, `bench`, `files` and `gzip` |
@@ -129,6 +130,8 @@ pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod stats;
+#[cfg(feature = "templates")]
+pub mod templates;
 
 pub use app::{App, Reject, Reply, after, created, offload, ok, redirect};
 pub use config::{Config, Limits, Overload, PerAddress, TurnAway};

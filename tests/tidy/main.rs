@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 7] = [
     &["http", "config", "error", "stats", "mutants"],
     &["proto", "route", "net", "helper", "disk", "codec", "kv"],
     &["reactor", "app"],
-    &["files", "forms", "middleware", "session", "handlers"],
+    &["files", "forms", "middleware", "session", "handlers", "templates"],
     &["server", "sim", "bench"],
     &["cli"],
     // The root of the binary, which calls `cli`.
