@@ -40,6 +40,7 @@ pub use minijinja::context;
 
 use crate::app::{Flow, Middleware, Reject};
 use crate::error::Error;
+use crate::http::target::percent_encode;
 use crate::http::{Body, ContentType, Request, Response};
 use folder::Texts;
 use minijinja::value::Value;
@@ -56,6 +57,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 /// - A value that isn't there is an error where it is printed, walked through or asked
 ///   for its parts, so that a misspelt name is noticed. `{% if name %}` may ask
 ///   whether it is there, and `{{ name|default('') }}` do without.
+/// - `{{ words|urlencode }}` makes a text a part of an address: `a%20b%26c`.
 /// - A line that holds nothing but a `{% tag %}` leaves no blank line behind.
 #[derive(Clone)]
 pub struct Templates(Arc<Shared>);
@@ -244,6 +246,8 @@ fn environment() -> Environment<'static> {
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_keep_trailing_newline(true);
+    // For values in addresses: `/search?q={{ words|urlencode }}`.
+    environment.add_filter("urlencode", |text: &str| percent_encode(text.as_bytes()).into_owned());
     // What nobody thought of is escaped.
     environment.set_auto_escape_callback(|name| match extension(name) {
         "txt" => AutoEscape::None,

@@ -47,6 +47,8 @@ fn what_is_printed_is_escaped_by_the_name() {
         let text = response.body_ref().bytes().unwrap().to_vec();
         assert_eq!(String::from_utf8(text).unwrap(), wanted, "{name}");
     }
+    let address = one("a.html", "/?q={{ x|urlencode }}");
+    assert_eq!(address.text("a.html", context! { x => "a b&<" }).unwrap(), "/?q=a%20b%26%3C");
     // What is marked as HTML is, and nothing else.
     let marked = one("a.html", "{{ x|safe }}{{ x }}");
     assert_eq!(marked.text("a.html", context! { x => "<" }).unwrap(), "<&lt;");
