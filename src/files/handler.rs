@@ -92,7 +92,8 @@ impl Files {
     }
 
     /// Extensions of files that a browser is to save and not to show
-    /// (`Content-Disposition: attachment`, RFC 6266). Default: none.
+    /// (`Content-Disposition: attachment`, RFC 6266); `*` stands for all files: right
+    /// for a folder that strangers fill. Default: none.
     #[must_use]
     pub fn attachment<T: AsRef<str>>(mut self, extensions: impl IntoIterator<Item = T>) -> Files {
         let extensions = extensions.into_iter();

@@ -106,7 +106,7 @@ impl Options {
 
     /// Whether a file of this name is offered to be saved.
     pub(super) fn is_attachment(&self, name: &str) -> bool {
-        has_extension(name, &self.attachment)
+        self.attachment.iter().any(|one| &**one == "*") || has_extension(name, &self.attachment)
     }
 
     /// `Cache-Control` of a file, by its path within the folder.
