@@ -5,20 +5,10 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use support::example::binary;
 use support::{Client, Ending, PATIENCE, expect_pattern, pattern};
-
-/// The binary of an example: `cargo test` builds them beside the tests.
-#[track_caller]
-fn binary(name: &str) -> PathBuf {
-    let this = std::env::current_exe().expect("a test knows its binary");
-    let folder = this.ancestors().nth(2).expect("target/debug/deps/this");
-    let path = folder.join("examples").join(name);
-    assert!(path.is_file(), "{}: `cargo build --examples` makes it", path.display());
-    path
-}
 
 /// A server, which ends with the test.
 struct Example {

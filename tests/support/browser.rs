@@ -135,7 +135,9 @@ impl Browser {
                 };
             }
             let event = message.find("method").map_or("", Json::text);
-            if matches!(event, "Log.entryAdded" | "Runtime.exceptionThrown") {
+            let complaints =
+                ["Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled"];
+            if complaints.contains(&event) {
                 self.complaints.push(format!("{message:?}"));
             }
         }

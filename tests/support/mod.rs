@@ -11,6 +11,7 @@ pub mod app;
 pub mod browser;
 pub mod child;
 pub mod client;
+pub mod example;
 pub mod exposition;
 pub mod folder;
 pub mod json;

@@ -1,0 +1,59 @@
+//! Who is here now.
+
+use crate::site::{Site, between};
+use crate::support::{Client, until};
+
+/// Somebody who listens, and what was heard so far.
+struct Listener {
+    client: Client,
+    heard: String,
+}
+
+impl Listener {
+    fn new(site: &Site) -> Listener {
+        let mut client = Client::connect(site.address);
+        let accept = "Accept: text/event-stream";
+        client.send(format!("GET /events HTTP/1.1\r\nHost: {}\r\n{accept}\r\n\r\n", site.address));
+        let head = client.head().expect(200);
+        assert_eq!(head.get("content-type"), Some("text/event-stream"));
+        assert_eq!(head.get("content-encoding"), None);
+        Listener { client, heard: String::new() }
+    }
+
+    /// Waits for that number.
+    #[track_caller]
+    fn hears(&mut self, count: u32) {
+        let event = format!("event: visitors\nretry: 2000\ndata: {count}\n\n");
+        while !self.heard.contains(&event) {
+            self.heard.push_str(&String::from_utf8_lossy(&self.client.take(1)));
+        }
+        self.heard.clear();
+    }
+}
+
+fn visitors(site: &Site) -> String {
+    let page = site.visitor().get("/").expect(200);
+    between(between(page.text(), "id=\"visitors\"", "/span>"), ">", "<").to_owned()
+}
+
+#[test]
+fn who_comes_and_goes_is_told_to_all() {
+    let site = Site::start();
+    assert_eq!(visitors(&site), "1");
+    let mut first = Listener::new(&site);
+    first.hears(1);
+    let mut second = Listener::new(&site);
+    second.hears(2);
+    first.hears(2);
+    let third = Listener::new(&site);
+    first.hears(3);
+    assert_eq!(visitors(&site), "3");
+    // One goes in order, one vanishes.
+    drop(third);
+    first.hears(2);
+    second.client.reset();
+    first.hears(1);
+    drop(first);
+    let metrics = || site.visitor().get("/metrics").expect(200).text().to_owned();
+    until("nobody is left", || metrics().contains("\nportfolio_visitors 0\n"));
+}
