@@ -226,6 +226,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_saved() {
+        let mut options = Options::default();
+        assert!(!options.is_attachment("a.zip"));
+        options.attachment = vec![plain_extension(".ZIP")];
+        assert!(options.is_attachment("a.zip") && !options.is_attachment("zip"));
+        options.attachment = vec![plain_extension("*")];
+        assert!(options.is_attachment("a.html") && options.is_attachment("no-extension"));
+    }
+
+    #[test]
     fn the_first_rule_counts() {
         let mut options = Options { immutable_hashed: true, ..Options::default() };
         options.add_cache_control("assets/*.js", "no-store").unwrap();

@@ -1,7 +1,8 @@
 //! Who is here now.
 
 use crate::site::{Site, between};
-use crate::support::{Client, until};
+use crate::support::{Client, PATIENCE, until};
+use std::time::Instant;
 
 /// Somebody who listens, and what was heard so far.
 struct Listener {
@@ -24,7 +25,10 @@ impl Listener {
     #[track_caller]
     fn hears(&mut self, count: u32) {
         let event = format!("event: visitors\nretry: 2000\ndata: {count}\n\n");
+        // Comments come for ever.
+        let deadline = Instant::now() + PATIENCE;
         while !self.heard.contains(&event) {
+            assert!(Instant::now() < deadline, "waited in vain for {count}: {}", self.heard);
             self.heard.push_str(&String::from_utf8_lossy(&self.client.take(1)));
         }
         self.heard.clear();
