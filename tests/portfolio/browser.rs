@@ -74,6 +74,9 @@ fn visits_rise_and_visitors_are_live() {
 fn the_form_shows_its_errors_and_then_thanks() {
     let Some(mut browser) = Browser::start("portfolio-form") else { return };
     let site = Site::start();
+    // A page that is still scrolling is not where it was clicked.
+    let still = "{\"features\":[{\"name\":\"prefers-reduced-motion\",\"value\":\"reduce\"}]}";
+    browser.call("Emulation.setEmulatedMedia", still);
     browser.open(&site.url("/"));
     browser.click("a[href='/contact'].button");
     browser.until("location.pathname == '/contact' && document.readyState == 'complete'");
