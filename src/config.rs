@@ -20,8 +20,8 @@ pub struct Config {
     /// Sizes within a message.
     pub limits: Limits,
 
-    /// From accept to the end of a TLS handshake: 10 s. There is no TLS yet, so
-    /// nothing waits for it.
+    /// From accept to the end of a TLS handshake, where there is one: 10 s, then
+    /// it is closed. `first_timeout` begins at its end.
     pub handshake_timeout: Duration,
     /// From the first byte of a head to its end, however it trickles: 10 s, then 408.
     pub head_timeout: Duration,

@@ -47,6 +47,13 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file of certificates or keys makes no sense.
+    Tls {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// Two routes that nothing tells apart, or a pattern that is none.
     Route(String),
     /// The system refused something that the loop can't do without.
@@ -116,6 +123,7 @@ impl fmt::Display for Error {
                     _ => write!(f, "{path}: {source}"),
                 }
             }
+            Error::Tls { path, why } => write!(f, "{}: {why}", path.display()),
             Error::Route(why) => write!(f, "routes: {why}"),
             Error::Io { doing, source } => write!(f, "{doing}: {source}"),
         }

@@ -120,6 +120,30 @@ kinds! {
         Drain = "drain",
         /// It left HTTP for another protocol.
         Switched = "switched",
+        /// Its TLS handshake failed: see [`HandshakeFailure`].
+        Handshake = "handshake",
+    }
+}
+
+kinds! {
+    /// Why a TLS handshake failed.
+    HandshakeFailure {
+        /// The client spoke HTTP without TLS.
+        Plain = "plain_http",
+        /// It left before the end, or its connection broke.
+        Left = "left",
+        /// It took longer than `Config::handshake_timeout`.
+        Timeout = "timeout",
+        /// No common version, cipher suite or key exchange.
+        Incompatible = "incompatible",
+        /// It offered protocols, and HTTP/1.1 is none of them (RFC 7301).
+        Protocol = "protocol",
+        /// Its certificate was missing, or not from those who may issue one.
+        Certificate = "certificate",
+        /// It refused with an alert: as it doesn't trust our certificate, mostly.
+        Refused = "refused",
+        /// What it sent was no TLS, or was wrong.
+        Fault = "fault",
     }
 }
 
@@ -271,6 +295,12 @@ pub struct Stats {
     pub buffers: Counter,
     /// Exchanges that came home after their connection had ended.
     pub strays: Counter,
+    /// TLS handshakes that were completed, resumed ones included.
+    pub handshakes: Counter,
+    /// Those of them that resumed a session.
+    pub handshakes_resumed: Counter,
+    /// Why TLS handshakes failed.
+    pub handshake_failures: Kinds<HandshakeFailure, { HandshakeFailure::ALL.len() }>,
     /// Deadlines that are running.
     pub timers: Counter,
     /// How long turns took, from the end of the wait for events on. Of turns that

@@ -110,6 +110,12 @@ impl<S: Service> TestRequest<'_, S> {
         self
     }
 
+    /// As if it came over TLS.
+    pub fn secure(mut self) -> Self {
+        self.exchange.request.origin.secure = true;
+        self
+    }
+
     /// With this content and its length declared.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();

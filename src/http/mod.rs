@@ -18,6 +18,7 @@
 //! application above; [`Step`] is its answer.
 
 mod body;
+mod certificate;
 mod cidr;
 #[cfg(any(feature = "files", feature = "brotli", feature = "gzip", feature = "zstd"))]
 pub(crate) mod compressible;
@@ -50,6 +51,7 @@ pub use ::cookie;
 pub use body::{
     Body, FileSpan, FileState, OpenFile, Part, Pull, Refusal, Sink, Source, Switched, Takeover,
 };
+pub use certificate::ClientCertificate;
 pub use cidr::{BadCidr, Cidr, Networks};
 pub use exchange::{Bookmark, Exchange, Home, Now, Peer, Wake};
 pub use forwarded::Forwarded;

@@ -17,6 +17,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Listener {
     inner: Inner,
+    /// What its clients' handshakes go by, if they have any.
+    #[cfg(feature = "tls")]
+    tls: Option<super::tls::Current>,
 }
 
 #[derive(Debug)]
@@ -121,12 +124,35 @@ impl Listener {
 
     fn of_tcp(socket: OwnedFd) -> Listener {
         let listener = std::net::TcpListener::from(socket);
-        Listener { inner: Inner::Tcp(mio::net::TcpListener::from_std(listener)) }
+        Listener::new(Inner::Tcp(mio::net::TcpListener::from_std(listener)))
     }
 
     fn of_unix(socket: OwnedFd, file: Option<Arc<SocketFile>>) -> Listener {
         let listener = std::os::unix::net::UnixListener::from(socket);
-        Listener { inner: Inner::Unix(mio::net::UnixListener::from_std(listener), file) }
+        Listener::new(Inner::Unix(mio::net::UnixListener::from_std(listener), file))
+    }
+
+    fn new(inner: Inner) -> Listener {
+        Listener {
+            inner,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Its clients speak TLS; those of Unix sockets don't.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(self, tls: &super::tls::Tls) -> Listener {
+        Listener { tls: Some(super::tls::Current::new(tls)), ..self }
+    }
+
+    /// Whether its clients speak TLS.
+    pub fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
     }
 
     /// Changes the options of a socket that listens already, but for the mode of a
@@ -195,7 +221,7 @@ impl Listener {
     ///
     /// # Errors
     /// `WouldBlock` when nobody waits; else as the system says.
-    pub fn accept(&self) -> io::Result<(Stream, Peer)> {
+    pub fn accept(&mut self) -> io::Result<(Stream, Peer)> {
         let (stream, mut address) = match &self.inner {
             Inner::Tcp(listener) => listener.accept()?,
             Inner::Unix(listener, _) => {
@@ -209,6 +235,11 @@ impl Listener {
             && let Some(v4) = v6.ip().to_ipv4_mapped()
         {
             address = SocketAddr::from((v4, v6.port()));
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            let stream = super::tls::TlsStream::new(stream, tls.config());
+            return Ok((Stream::Tls(Box::new(stream)), Peer::Tcp(address)));
         }
         Ok((Stream::Tcp(stream), Peer::Tcp(address)))
     }

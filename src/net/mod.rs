@@ -18,6 +18,8 @@ mod options;
 pub(crate) mod preamble;
 mod socket;
 mod span;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod unix;
 
 pub use listener::Listener;
@@ -25,6 +27,8 @@ pub use options::{Probes, SocketOptions};
 pub use socket::Stream;
 pub(crate) use span::{Residents, was_rewritten};
 
+use crate::http::ClientCertificate;
+use crate::stats::HandshakeFailure;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
@@ -61,7 +65,8 @@ pub trait Socket {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Writes as much as fits.
+    /// Writes as much as fits. What was not taken must be offered again, as it
+    /// is, before anything else: a socket may have worked on it already (TLS).
     ///
     /// # Errors
     /// `WouldBlock` when nothing fits; else the connection is broken.
@@ -103,13 +108,75 @@ pub trait Socket {
     /// Whatever the system says; the connection is over then.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
-    /// Whether bytes wait inside the socket (decrypted TLS) that the poll
-    /// can't announce.
+    /// Whether there is more to read that the poll can't announce: bytes inside
+    /// the socket (decrypted TLS), or some that the last read left where they were.
     fn holds_input(&self) -> bool {
         false
     }
 
+    /// Bytes of output in memory that were not counted as taken.
+    fn holds_output(&self) -> usize {
+        0
+    }
+
+    /// Whether something must be agreed upon before the first byte.
+    fn is_handshaking(&self) -> bool {
+        false
+    }
+
+    /// Goes on with the agreement, as far as that is possible now.
+    ///
+    /// # Errors
+    /// [`HandshakeError`]: there will be none. The peer has been told why, if
+    /// there is a way to; [`shutdown_write`](Socket::shutdown_write) and reading
+    /// into the void work, for that to arrive.
+    fn handshake(&mut self) -> Result<Handshake, HandshakeError> {
+        Ok(Handshake::Done { resumed: false })
+    }
+
+    /// Whether nobody between the peer and us can read along.
+    fn is_secure(&self) -> bool {
+        false
+    }
+
+    /// What the peer has proved about itself.
+    fn client_certificate(&self) -> Option<&ClientCertificate> {
+        None
+    }
+
+    /// Says that what was sent is complete, as far as that can be said at once:
+    /// the socket is closed next.
+    fn farewell(&mut self) {}
+
     /// The bare descriptor, for a connection that leaves HTTP. `None` where
     /// there is none, as under TLS.
     fn into_fd(self) -> Option<OwnedFd>;
+}
+
+/// How far a handshake has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// It is over: bytes can be read and written.
+    Done {
+        /// Whether an earlier one was continued, which is cheaper.
+        resumed: bool,
+    },
+    /// It goes on when there is something to read.
+    WantsRead,
+    /// It goes on when there is room to write.
+    WantsWrite,
+    /// It could go on at once, but others shall have their turn.
+    Again,
+    /// The peer speaks without one. It can be told so: the socket is open, and
+    /// what it said is gone.
+    Plain,
+}
+
+/// Why there was no agreement.
+#[derive(Debug)]
+pub struct HandshakeError {
+    /// What it is counted as.
+    pub reason: HandshakeFailure,
+    /// For the log.
+    pub source: io::Error,
 }

@@ -1,6 +1,9 @@
 //! A client's socket, whatever its kind.
 
-use super::Socket;
+#[cfg(feature = "tls")]
+use super::tls::TlsStream;
+use super::{Handshake, HandshakeError, Socket};
+use crate::http::ClientCertificate;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, SendFlags};
@@ -17,6 +20,9 @@ pub enum Stream {
     Tcp(mio::net::TcpStream),
     /// Over a Unix socket.
     Unix(mio::net::UnixStream),
+    /// Over TLS over TCP.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream>),
 }
 
 impl Socket for Stream {
@@ -27,6 +33,8 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => Ok(rustix::io::read(stream, buffer)?),
             Stream::Unix(stream) => Ok(rustix::io::read(stream, buffer)?),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.read(buffer),
         }
     }
 
@@ -35,6 +43,8 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => Ok(rustix::net::recv(stream, buffer, flags)?.0),
             Stream::Unix(stream) => Ok(rustix::net::recv(stream, buffer, flags)?.0),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.peek(buffer),
         }
     }
 
@@ -42,6 +52,8 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => Ok(rustix::io::read(stream, buffer)?),
             Stream::Unix(stream) => Ok(rustix::io::read(stream, buffer)?),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.skip(buffer),
         }
     }
 
@@ -50,6 +62,8 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
             Stream::Unix(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.write(bytes),
         }
     }
 
@@ -62,6 +76,8 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => Ok(rustix::net::send(stream, bytes, flags)?),
             Stream::Unix(stream) => Ok(rustix::net::send(stream, bytes, flags)?),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.write(bytes),
         }
     }
 
@@ -69,6 +85,8 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => stream.write_vectored(pieces),
             Stream::Unix(stream) => stream.write_vectored(pieces),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.write_vectored(pieces),
         }
     }
 
@@ -76,18 +94,18 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => super::span::send(stream, file, offset, len),
             Stream::Unix(stream) => super::span::send(stream, file, offset, len),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.send_file(file, offset, len),
         }
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn set_ahead(&mut self, bytes: u32) -> Option<u32> {
         match self {
-            Stream::Tcp(stream) => {
-                let socket = socket2::SockRef::from(&*stream);
-                let former = socket.tcp_notsent_lowat().ok()?;
-                socket.set_tcp_notsent_lowat(bytes).ok().map(|()| former)
-            }
+            Stream::Tcp(stream) => ahead(stream, bytes),
             Stream::Unix(_) => None,
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => ahead(tls.tcp(), bytes),
         }
     }
 
@@ -95,6 +113,69 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.shutdown_write(),
+        }
+    }
+
+    #[inline]
+    fn holds_input(&self) -> bool {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.holds_input(),
+        }
+    }
+
+    #[inline]
+    fn holds_output(&self) -> usize {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => 0,
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.holds_output(),
+        }
+    }
+
+    #[inline]
+    fn is_handshaking(&self) -> bool {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.is_handshaking(),
+        }
+    }
+
+    fn handshake(&mut self) -> Result<Handshake, HandshakeError> {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => Ok(Handshake::Done { resumed: false }),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.handshake(),
+        }
+    }
+
+    #[inline]
+    fn is_secure(&self) -> bool {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.is_secure(),
+        }
+    }
+
+    #[inline]
+    fn client_certificate(&self) -> Option<&ClientCertificate> {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => None,
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.client_certificate(),
+        }
+    }
+
+    fn farewell(&mut self) {
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => {}
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.farewell(),
         }
     }
 
@@ -102,8 +183,17 @@ impl Socket for Stream {
         match self {
             Stream::Tcp(stream) => Some(std::net::TcpStream::from(stream).into()),
             Stream::Unix(stream) => Some(std::os::unix::net::UnixStream::from(stream).into()),
+            #[cfg(feature = "tls")]
+            Stream::Tls(_) => None,
         }
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn ahead(stream: &mio::net::TcpStream, bytes: u32) -> Option<u32> {
+    let socket = socket2::SockRef::from(stream);
+    let former = socket.tcp_notsent_lowat().ok()?;
+    socket.set_tcp_notsent_lowat(bytes).ok().map(|()| former)
 }
 
 impl Source for Stream {
@@ -111,6 +201,8 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.register(registry, token, ways),
             Stream::Unix(stream) => stream.register(registry, token, ways),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.tcp().register(registry, token, ways),
         }
     }
 
@@ -118,6 +210,8 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.reregister(registry, token, ways),
             Stream::Unix(stream) => stream.reregister(registry, token, ways),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.tcp().reregister(registry, token, ways),
         }
     }
 
@@ -125,6 +219,8 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.deregister(registry),
             Stream::Unix(stream) => stream.deregister(registry),
+            #[cfg(feature = "tls")]
+            Stream::Tls(tls) => tls.tcp().deregister(registry),
         }
     }
 }

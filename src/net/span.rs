@@ -39,6 +39,23 @@ pub(crate) fn send(socket: impl AsFd, file: &File, offset: u64, len: usize) -> i
     Ok(rustix::io::write(socket, &buffer[..count])?)
 }
 
+/// Reads a part of a file that should be in memory; 0 is the file's end. It is
+/// short where memory ends, and waits for the disk only if nothing is there
+/// after all.
+#[cfg(feature = "tls")]
+pub(crate) fn read(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    use std::os::unix::fs::FileExt;
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::io::{ReadWriteFlags, preadv2};
+        let mut vector = [io::IoSliceMut::new(buffer)];
+        if let Ok(count) = preadv2(file, &mut vector, offset, ReadWriteFlags::NOWAIT) {
+            return Ok(count);
+        }
+    }
+    file.read_at(buffer, offset)
+}
+
 /// The parts of files that were in memory a moment ago, each in the place where
 /// a hash of it leads: a fixed number of them.
 #[derive(Debug, Default)]

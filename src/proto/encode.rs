@@ -256,12 +256,18 @@ pub(crate) fn head(
     out.extend_from_slice(CRLF);
 }
 
-/// Writes a whole reply that says what was wrong and closes. To HEAD without
-/// its content.
+/// Writes a whole reply that says what was wrong, if no text is given by the
+/// status's name, and closes. To HEAD without its content.
 #[cold]
-pub(crate) fn refusal(status: Status, preamble: &Preamble, to_head: bool, out: &mut Vec<u8>) {
-    let reason = status.reason();
-    let len = reason.len() as u64 + 1; // the line feed
+pub(crate) fn refusal(
+    status: Status,
+    text: &str,
+    preamble: &Preamble,
+    to_head: bool,
+    out: &mut Vec<u8>,
+) {
+    let text = if text.is_empty() { status.reason() } else { text };
+    let len = text.len() as u64 + 1; // the line feed
     preamble.write(status, Own::default(), None, out);
     if status == Status::SERVICE_UNAVAILABLE {
         out.extend_from_slice(RETRY_AFTER);
@@ -270,7 +276,7 @@ pub(crate) fn refusal(status: Status, preamble: &Preamble, to_head: bool, out: &
     length(len, false, out);
     out.extend_from_slice(b"Connection: close\r\n\r\n");
     if !to_head {
-        out.extend_from_slice(reason.as_bytes());
+        out.extend_from_slice(text.as_bytes());
         out.push(b'\n');
     }
 }

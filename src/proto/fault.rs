@@ -11,22 +11,30 @@ pub struct Fault {
     pub status: Option<Status>,
     /// What was wrong, for the log.
     pub reason: &'static str,
+    /// What the reply says; empty: the status's name.
+    pub text: &'static str,
 }
 
 impl Fault {
     /// `400 Bad Request` for this reason.
     pub const fn bad(reason: &'static str) -> Fault {
-        Fault { status: Some(Status::BAD_REQUEST), reason }
+        Fault { status: Some(Status::BAD_REQUEST), reason, text: "" }
     }
 
     /// Another status for this reason.
     pub const fn new(status: Status, reason: &'static str) -> Fault {
-        Fault { status: Some(status), reason }
+        Fault { status: Some(status), reason, text: "" }
+    }
+
+    /// The same with another text in the reply.
+    #[must_use]
+    pub const fn saying(self, text: &'static str) -> Fault {
+        Fault { text, ..self }
     }
 
     /// The peer went away within a message: there is nobody to reply to.
     pub const fn truncated(reason: &'static str) -> Fault {
-        Fault { status: None, reason }
+        Fault { status: None, reason, text: "" }
     }
 }
 

@@ -340,7 +340,7 @@ impl Http1 {
         match (fault.status, self.state.write) {
             (Some(status), Write::Idle | Write::Owed) => {
                 self.step(Step::Fail);
-                encode::refusal(status, preamble, self.asked.is_head(), out);
+                encode::refusal(status, fault.text, preamble, self.asked.is_head(), out);
                 self.step(Step::Respond);
                 true
             }

@@ -12,6 +12,7 @@ use super::turn::Reactor;
 use super::world::{Bits, World};
 use crate::config::Overload;
 use crate::http::{Peer, Service, Status};
+use crate::net::Socket;
 use crate::proto::Fault;
 use crate::stats::{AcceptError, Close};
 use rustix::io::Errno;
@@ -191,6 +192,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.say_goodbye(peer, bits);
             return; // dropped, and so closed
         }
+        let secret = socket.is_handshaking();
         let id = self.slots.insert(Connection::new(socket, peer, self.shared.tick));
         if id.slot as usize >= max + REFUSALS_MAX {
             // The dead keep their slots to the turn's end.
@@ -207,6 +209,8 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.shared.stats.refused.add(1);
             log::info!("{peer}: 503: all {max} connections are taken");
             self.with(id.slot, |driver| driver.turn_away());
+        } else if secret {
+            self.with(id.slot, |driver| driver.drive()); // it begins when the poll says so
         } else if self.accepting.guess.is_worth_it() {
             self.with(id.slot, |driver| driver.welcome());
             let spoke = self.slots.get_mut(id.slot).is_some_and(|fresh| fresh.requests > 0);

@@ -5,7 +5,8 @@
 //! lent by the reactor's pool and goes back when the last byte is written.
 //!
 //! ```text
-//!             .--------------------------- next request -----------------------.
+//!  (Handshake, under TLS)
+//!    |        .--------------------------- next request -----------------------.
 //!             v                                                                |
 //!   Idle -> Head -> (service) -> Reply ---> all framed --- keep ---------------'
 //!             |      ^   |  \                   |
@@ -22,6 +23,7 @@ use super::output::Output;
 use super::slots::ConnectionId;
 use super::world::Bits;
 use crate::http::{Exchange, Peer, Pull, Refusal, Request, Sink, Source, Status, Takeover};
+use crate::net::Socket;
 use crate::proto::Http1;
 use crate::stats::Close;
 use std::collections::VecDeque;
@@ -50,6 +52,8 @@ pub(crate) struct Connection<K> {
 /// How far the connection's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
+    /// Agreeing with the peer upon how to speak (TLS); nothing is read before.
+    Handshake,
     /// Requests and replies.
     Open,
     /// We have said our last word; what still comes is read and thrown away so
@@ -202,13 +206,14 @@ pub(crate) struct Pace {
     pub(crate) bytes: u64,
 }
 
-impl<K> Connection<K> {
+impl<K: Socket> Connection<K> {
     pub(crate) fn new(socket: K, peer: Peer, now: Tick) -> Connection<K> {
+        let life = if socket.is_handshaking() { Life::Handshake } else { Life::Open };
         Connection {
             socket,
             peer,
             http: Http1::new(),
-            life: Life::Open,
+            life,
             why: Close::Done,
             // A fresh socket has room; its input will be announced.
             bits: Bits::WRITABLE,
@@ -218,6 +223,13 @@ impl<K> Connection<K> {
         }
     }
 
+    /// Bytes of memory that it ties up while it is busy with that.
+    pub(crate) fn footprint(&self, active: &Active) -> usize {
+        active.footprint() + self.socket.holds_output()
+    }
+}
+
+impl<K> Connection<K> {
     /// Notes why it ends. The first reason is the one: the rest follows from it.
     pub(crate) fn because(&mut self, why: Close) {
         if self.why == Close::Done {
@@ -287,8 +299,8 @@ impl Active {
         self.begun.max(self.pace.since)
     }
 
-    /// Bytes of memory that this connection ties up.
-    pub(crate) fn footprint(&self) -> usize {
+    /// Bytes of memory that are tied up outside of the socket.
+    fn footprint(&self) -> usize {
         let phase = match &self.phase {
             Phase::Receive(receiving) => receiving.footprint(),
             Phase::Away(_) => self.away,
@@ -397,4 +409,13 @@ pub(crate) fn stamp(request: &mut Request, peer: Peer, id: ConnectionId) {
     request.origin.peer = peer;
     request.origin.secure = false; // of the last request, a proxy may have said so
     request.origin.connection = u64::from(id);
+}
+
+/// And with what TLS knows of the client.
+#[cold]
+pub(crate) fn stamp_secure<K: Socket>(request: &mut Request, socket: &K) {
+    request.origin.secure = true;
+    if let Some(certificate) = socket.client_certificate() {
+        request.extend(certificate.clone());
+    }
 }

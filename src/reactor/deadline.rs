@@ -13,6 +13,8 @@ use crate::config::Config;
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
+    /// The end of a handshake.
+    Handshake,
     /// The first byte of a fresh connection.
     First,
     /// The next request.
@@ -72,6 +74,11 @@ impl<K> Connection<K> {
             Life::Dead => return Deadline::At(self.since, Why::Dead),
             Life::Linger(_) => {
                 return Deadline::At(self.since + config.linger_timeout, Why::Linger);
+            }
+            Life::Handshake => {
+                let time = config.handshake_timeout;
+                let time = if draining { time.min(config.drain_idle) } else { time };
+                return Deadline::At(self.since + time, Why::Handshake);
             }
             Life::Open => {}
         }

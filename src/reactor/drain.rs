@@ -119,7 +119,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// A request may be on its way on an idle connection, however long it has
     /// been idle: its time begins anew, and is shorter.
     fn begin_to_leave(self) -> super::drive::Verdict {
-        if self.connection.life == Life::Open {
+        if matches!(self.connection.life, Life::Open | Life::Handshake) {
             self.connection.since = self.shared.tick;
         }
         self.drive()

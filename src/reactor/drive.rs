@@ -25,7 +25,7 @@ use super::world::{Bits, World};
 use crate::config::Config;
 use crate::http::{Now, Service};
 use crate::proto::Preamble;
-use crate::stats::{Close, Stats};
+use crate::stats::{Close, HandshakeFailure, Stats};
 use std::io;
 use std::sync::Arc;
 
@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) visitors: Visitors,
     /// Connections that are [`REBUFFED`](Bits::REBUFFED).
     pub(crate) rebuffed: usize,
+    /// Handshakes that may go on in this turn.
+    pub(crate) handshakes_left: u32,
 }
 
 /// One connection and all that it may use while it is driven.
@@ -84,7 +86,7 @@ pub(crate) struct Verdict {
 
 /// How a drive left its connection.
 #[derive(Clone, Copy, Debug)]
-enum After {
+pub(super) enum After {
     /// Everything read is answered, everything written.
     Rests,
     /// It waits for an event or a time.
@@ -134,6 +136,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
     pub(crate) fn drive(mut self) -> Verdict {
         if self.connection.bits.has(Bits::GONE) {
             match self.connection.life {
+                Life::Handshake => self.unshaken(HandshakeFailure::Left, &"the peer is gone"),
                 Life::Open => {
                     log::debug!("{}: the peer is gone", self.connection.peer);
                     self.connection.because(Close::Peer);
@@ -147,6 +150,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         }
         let after = match self.connection.life {
             Life::Open => self.rounds(),
+            Life::Handshake => self.shake(),
             Life::Linger(_) => {
                 self.linger();
                 After::of(self.linger_on())
@@ -156,7 +160,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         self.settle(after)
     }
 
-    fn rounds(&mut self) -> After {
+    pub(super) fn rounds(&mut self) -> After {
         for _ in 0..ROUNDS_PER_TURN {
             let mut moved = false;
             if self.active.wants_input() {
@@ -167,7 +171,7 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
             }
             moved |= self.flush();
             match self.connection.life {
-                Life::Open => {}
+                Life::Open | Life::Handshake => {}
                 Life::Linger(_) => return After::of(self.connection.bits.has(Bits::READABLE)),
                 Life::Dead => return After::Waits,
             }
@@ -328,7 +332,8 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
         let again = matches!(after, After::Could);
         let rests = matches!(after, After::Rests) && !head_begun && active.unsettled.is_empty();
         debug_assert!(!rests || connection.life == Life::Open && active.is_idle(head_begun));
-        if rests || (connection.life == Life::Open && active.is_idle(head_begun)) {
+        let lives = matches!(connection.life, Life::Open | Life::Handshake);
+        if rests || (lives && active.is_idle(head_begun)) {
             if active.lent > 0 {
                 shared.buffers.settle(&mut active.lent, 0);
             }
@@ -338,8 +343,8 @@ impl<'r, S: Service, W: World> Driver<'r, S, W> {
                 let deadline = Deadline::At(connection.since + shared.idle, Why::Idle);
                 return Verdict { again, deadline };
             }
-        } else if connection.life == Life::Open {
-            let footprint = active.footprint();
+        } else if lives {
+            let footprint = connection.footprint(&active);
             let footprint = if mutant!("footprint-unsettled") { active.lent } else { footprint };
             shared.buffers.settle(&mut active.lent, footprint);
             active.keep_pace(now);

@@ -13,7 +13,7 @@ use super::world::{Bits, World};
 use crate::http::{End, Exchange, Service, Status};
 use crate::net::Socket;
 use crate::proto::Fault;
-use crate::stats::Close;
+use crate::stats::{Close, HandshakeFailure};
 use std::io;
 
 /// Bytes that a lingering connection reads before it gives up.
@@ -38,7 +38,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         true
     }
 
-    fn leave(&mut self, farewell: Farewell) {
+    pub(super) fn leave(&mut self, farewell: Farewell) {
         let bits = self.connection.bits;
         let drained = bits.has(Bits::EOF)
             || (farewell == Farewell::Close
@@ -46,6 +46,8 @@ impl<S: Service, W: World> Driver<'_, S, W> {
                 && self.active.input.is_empty());
         let drained = drained || mutant!("linger-skipped");
         if drained || matches!(farewell, Farewell::AtOnce | Farewell::Switch) {
+            // A stream that was cut has none: so its reader knows.
+            self.connection.socket.farewell();
             self.connection.life = Life::Dead;
         } else if self.connection.socket.shutdown_write().is_ok() {
             self.connection.life = Life::Linger(0);
@@ -157,6 +159,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         let peer = self.connection.peer;
         let timeout = |reason| Fault::new(Status::REQUEST_TIMEOUT, reason);
         match why {
+            Why::Handshake => self.unshaken(HandshakeFailure::Timeout, &"it took too long"),
             Why::First | Why::Idle => {
                 let draining = self.shared.draining;
                 self.connection.because(if draining { Close::Drain } else { Close::Idle });

@@ -43,6 +43,7 @@ mod drain;
 mod drive;
 mod ending;
 mod errand;
+mod handshake;
 mod idle;
 mod inbox;
 mod input;

@@ -1,12 +1,15 @@
 //! The service's answers, carried out.
 
-use super::connection::{CHUNK, Destination, Next, Phase, Pulling, Receiving, Took, stamp};
+use super::connection::{
+    CHUNK, Destination, Next, Phase, Pulling, Receiving, Took, stamp, stamp_secure,
+};
 use super::deadline::Why;
 use super::drive::{Driver, Verdict};
 use super::errand::{Errand, Work};
 use super::world::{Bits, World};
 use crate::http::forwarded;
 use crate::http::{Exchange, Intake, Job, Pull, Refusal, Service, Sink, Source, Status, Step};
+use crate::net::Socket;
 use crate::proto::{Fault, Read};
 use std::io;
 use std::sync::Arc;
@@ -30,9 +33,13 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         if enough || self.shared.draining {
             self.connection.http.close_after();
         }
-        if !self.shared.config.trusted.is_empty() {
+        let is_secure = self.connection.socket.is_secure();
+        if is_secure || !self.shared.config.trusted.is_empty() {
             // What a proxy said of the last request doesn't hold for this one.
             stamp(&mut exchange.request, self.connection.peer, self.id);
+            if is_secure {
+                stamp_secure(&mut exchange.request, &self.connection.socket);
+            }
             self.look_behind_proxy(&mut exchange);
         }
         debug_assert_eq!(exchange.request.origin.connection, u64::from(self.id), "not stamped");

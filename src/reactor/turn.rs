@@ -9,6 +9,7 @@ use super::deadline::{Deadline, Why};
 use super::drain::Draining;
 use super::drive::{Driver, Shared, Verdict};
 use super::errand::{Errand, Work, caught};
+use super::handshake::HANDSHAKES_PER_TURN;
 use super::inbox::{Inbox, Parcel, parcels};
 use super::measure::Lag;
 use super::slots::{ConnectionId, Slots};
@@ -92,6 +93,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             visitors: Visitors::default(),
             rebuffed: 0,
             idle: Span::of(config.idle_timeout),
+            handshakes_left: 0,
             config,
         };
         Reactor {
@@ -131,6 +133,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.open_inbox();
         }
         // 4 run
+        self.shared.handshakes_left = HANDSHAKES_PER_TURN;
         let queued = self.run.len();
         for at in 0..queued {
             let Some(&slot) = self.run.get(at) else { break };
@@ -434,7 +437,11 @@ impl<S: Service, W: World> Reactor<S, W> {
             assert!(connection.life != Life::Dead, "slot {slot} is dead and not reaped");
             let active = connection.active.as_deref();
             if let Some(active) = active {
-                assert_eq!(active.lent, active.footprint(), "slot {slot}: the account is wrong");
+                assert_eq!(
+                    active.lent,
+                    connection.footprint(active),
+                    "slot {slot}: the account is wrong"
+                );
                 lent += active.lent;
             }
             let config = &self.shared.config;

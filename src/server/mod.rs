@@ -24,6 +24,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::helper::{Pool, Settings};
 use crate::http::Service;
+#[cfg(feature = "tls")]
+use crate::net::tls::Tls;
 use crate::net::{Listener, SocketOptions};
 use crate::reactor::Reactor;
 use crate::stats::Stats;
@@ -146,6 +148,38 @@ impl Server {
         Err(failed(last))
     }
 
+    /// As [`bind`](Server::bind), for clients that speak TLS.
+    ///
+    /// # Errors
+    /// As [`bind`](Server::bind).
+    #[cfg(feature = "tls")]
+    pub fn bind_tls(
+        address: impl ToSocketAddrs + std::fmt::Debug,
+        tls: &Tls,
+    ) -> Result<Server, Error> {
+        Server::new().and_bind_tls(address, tls)
+    }
+
+    /// Listens on one more address, for clients that speak TLS. Those on other
+    /// addresses speak what they did.
+    ///
+    /// # Errors
+    /// As [`bind`](Server::bind).
+    #[cfg(feature = "tls")]
+    pub fn and_bind_tls(
+        self,
+        address: impl ToSocketAddrs + std::fmt::Debug,
+        tls: &Tls,
+    ) -> Result<Server, Error> {
+        let plain = self.listeners.len();
+        let mut server = self.and_bind(address)?;
+        if let Some(new) = server.listeners.len().checked_sub(plain).filter(|&new| new > 0) {
+            let added = server.listeners.split_off(server.listeners.len() - new);
+            server.listeners.extend(added.into_iter().map(|listener| listener.with_tls(tls)));
+        }
+        Ok(server)
+    }
+
     fn listen(&mut self, address: SocketAddr) -> std::io::Result<()> {
         let port = address.port();
         let any = |ip: IpAddr| self.local_addrs().any(|own| own == SocketAddr::new(ip, port));
@@ -182,6 +216,12 @@ impl Server {
     /// Where all listeners listen, but for Unix sockets.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok())
+    }
+
+    /// Where those listen whose clients speak TLS.
+    pub fn tls_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let them = self.listeners.iter().filter(|listener| listener.is_tls());
+        them.filter_map(|listener| listener.local_addr().ok())
     }
 
     /// Serves until somebody ends it: see [`Handle`].

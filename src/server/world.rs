@@ -110,7 +110,7 @@ impl World for RealWorld {
     }
 
     fn accept(&mut self, listener: usize) -> io::Result<(Stream, Peer)> {
-        match self.listeners.get(listener) {
+        match self.listeners.get_mut(listener) {
             Some(Some(listener)) => listener.accept(),
             _ => Err(io::ErrorKind::WouldBlock.into()),
         }

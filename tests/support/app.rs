@@ -102,8 +102,25 @@ impl Fixture {
 
     #[track_caller]
     pub fn with(config: Config) -> Fixture {
+        #[cfg(feature = "tls-self-signed")]
+        if super::tls::is_everywhere() {
+            return Fixture::tls(config, super::tls::shared());
+        }
+        Fixture::over(Server::bind("127.0.0.1:0").expect("a free port").config(config))
+    }
+
+    /// Over TLS.
+    #[cfg(feature = "tls-self-signed")]
+    #[track_caller]
+    pub fn tls(config: Config, tls: &onepoll::net::tls::Tls) -> Fixture {
+        let server = Server::bind_tls("127.0.0.1:0", tls).expect("a free port");
+        Fixture::over(server.config(config))
+    }
+
+    /// With listeners of one's own.
+    #[track_caller]
+    pub fn over(server: Server) -> Fixture {
         let (seen, gate) = (Arc::<Seen>::default(), Gate::default());
-        let server = Server::bind("127.0.0.1:0").expect("a free port").config(config);
         let (s, g) = (Arc::clone(&seen), gate.clone());
         let server = server.spawn(move || app(&s, &g)).expect("a server that starts");
         Fixture { server, seen, gate }
@@ -210,6 +227,10 @@ fn plain(app: &mut App, seen: &Arc<Seen>) {
             text += &format!("{}: {}\n", name.to_ascii_lowercase(), value.escape_ascii());
         }
         text
+    });
+    app.get("/secure", |request: &mut Request| match request.client_certificate() {
+        Some(shown) => Body::Owned(shown.der().to_vec()),
+        None => Body::Owned(format!("{}\n", request.is_secure()).into_bytes()),
     });
     app.any("/mirror", mirror);
     app.any("/mirror/{*rest}", mirror);

@@ -2,6 +2,8 @@
 
 use super::PATIENCE;
 use super::reply::{Framing, Reply, parse_head};
+#[cfg(feature = "tls-self-signed")]
+use super::tls::{self, Session};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -10,6 +12,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
+    #[cfg(feature = "tls-self-signed")]
+    tls: Option<Box<Session>>,
     /// What was read and not used yet.
     buffer: Vec<u8>,
 }
@@ -21,6 +25,8 @@ pub enum Ending {
     Eof,
     /// By a reset.
     Reset,
+    /// By a FIN, without the word that TLS has for it.
+    Truncated,
 }
 
 impl Client {
@@ -77,7 +83,47 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Client { stream, buffer: Vec::new() })
+        #[cfg(feature = "tls-self-signed")]
+        if tls::is_everywhere() {
+            return Client::secure(stream, tls::usual(), "localhost");
+        }
+        Ok(Client::plain(stream))
+    }
+
+    /// Without TLS.
+    pub fn plain(stream: TcpStream) -> Client {
+        Client {
+            stream,
+            #[cfg(feature = "tls-self-signed")]
+            tls: None,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Over TLS, its handshake done.
+    #[cfg(feature = "tls-self-signed")]
+    pub fn secure(
+        mut stream: TcpStream,
+        config: &std::sync::Arc<onepoll::net::tls::rustls::ClientConfig>,
+        name: &str,
+    ) -> io::Result<Client> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let session = Session::open(&mut stream, config, name)?;
+        Ok(Client { tls: Some(Box::new(session)), ..Client::plain(stream) })
+    }
+
+    /// The session, if it is over TLS.
+    #[cfg(feature = "tls-self-signed")]
+    pub fn session(&mut self) -> &mut Session {
+        self.tls.as_mut().expect("a client over TLS")
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(feature = "tls-self-signed")]
+        if let Some(tls) = &mut self.tls {
+            return tls.read(&mut self.stream, buffer);
+        }
+        self.stream.read(buffer)
     }
 
     /// The client's own address.
@@ -94,7 +140,7 @@ impl Client {
     #[track_caller]
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
         let bytes = bytes.as_ref();
-        if let Err(error) = self.stream.write_all(bytes) {
+        if let Err(error) = self.try_send(bytes) {
             panic!("sending {} bytes: {error}", bytes.len());
         }
         self
@@ -102,6 +148,10 @@ impl Client {
 
     /// Sends as much as the server takes.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        #[cfg(feature = "tls-self-signed")]
+        if let Some(tls) = &mut self.tls {
+            return tls.write_all(&mut self.stream, bytes.as_ref());
+        }
         self.stream.write_all(bytes.as_ref())
     }
 
@@ -125,6 +175,10 @@ impl Client {
     /// Sends nothing more; still reads.
     #[track_caller]
     pub fn half_close(&mut self) -> &mut Client {
+        #[cfg(feature = "tls-self-signed")]
+        if let Some(tls) = &mut self.tls {
+            tls.close(&mut self.stream).expect("half-closing");
+        }
         self.stream.shutdown(Shutdown::Write).expect("half-closing");
         self
     }
@@ -269,7 +323,7 @@ impl Client {
         let mut count = std::mem::take(&mut self.buffer).len();
         let mut scratch = vec![0; 64 * 1024];
         while count < at_least {
-            match self.stream.read(&mut scratch) {
+            match self.read(&mut scratch) {
                 Ok(0) => panic!("the end after {count} of {at_least} bytes"),
                 Ok(more) => count += more,
                 Err(error) => panic!("{error} after {count} of {at_least} bytes"),
@@ -313,7 +367,7 @@ impl Client {
     fn fill(&mut self) -> Result<(), Ending> {
         let mut scratch = [0; 16 * 1024];
         loop {
-            match self.stream.read(&mut scratch) {
+            match self.read(&mut scratch) {
                 Ok(0) => return Err(Ending::Eof),
                 Ok(count) => {
                     self.buffer.extend_from_slice(&scratch[..count]);
@@ -321,6 +375,9 @@ impl Client {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_reset(&error) => return Err(Ending::Reset),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(Ending::Truncated);
+                }
                 Err(error) => {
                     let start = &self.buffer[..self.buffer.len().min(200)];
                     panic!("reading: {error}; until then {:?}", start.escape_ascii().to_string());

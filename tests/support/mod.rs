@@ -17,6 +17,8 @@ pub mod folder;
 pub mod json;
 pub mod reply;
 pub mod streams;
+#[cfg(feature = "tls-self-signed")]
+pub mod tls;
 
 pub use app::{Fixture, Gate};
 pub use client::{Client, Ending};

@@ -1,11 +1,12 @@
 //! What the loop says about itself, as metrics.
 
 use super::text::{Text, seconds};
-use crate::stats::{AcceptError, Close, Helpers, Stats, Times, TurnedAway};
+use crate::stats::{AcceptError, Close, HandshakeFailure, Helpers, Stats, Times, TurnedAway};
 use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) fn write(text: &mut Text, stats: &Stats) {
     connections(text, stats);
+    handshakes(text, stats);
     traffic(text, stats);
     turns(text, stats);
     helpers(text, &stats.helpers);
@@ -38,6 +39,19 @@ fn connections(text: &mut Text, stats: &Stats) {
     text.family(name, "counter", "Accepts that failed, by kind.");
     for kind in AcceptError::ALL {
         text.sample(name, "", &[("kind", kind.name())], stats.accept_errors_by.of(*kind));
+    }
+}
+
+fn handshakes(text: &mut Text, stats: &Stats) {
+    let (all, resumed) = (stats.handshakes.value(), stats.handshakes_resumed.value());
+    let name = "onepoll_tls_handshakes_total";
+    text.family(name, "counter", "TLS handshakes completed, by kind.");
+    text.sample(name, "", &[("kind", "full")], all.saturating_sub(resumed));
+    text.sample(name, "", &[("kind", "resumed")], resumed);
+    let name = "onepoll_tls_handshake_failures_total";
+    text.family(name, "counter", "TLS handshakes that failed, by the reason.");
+    for why in HandshakeFailure::ALL {
+        text.sample(name, "", &[("reason", why.name())], stats.handshake_failures.of(*why));
     }
 }
 

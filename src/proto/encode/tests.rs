@@ -119,19 +119,19 @@ fn the_preamble_follows_the_second() {
 #[test]
 fn a_refusal_is_complete() {
     let mut out = Vec::new();
-    refusal(Status::REQUEST_TIMEOUT, &preamble(), false, &mut out);
+    refusal(Status::REQUEST_TIMEOUT, "", &preamble(), false, &mut out);
     let head = "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\n\
                 Connection: close\r\n\r\n";
     let timeout = format!("HTTP/1.1 408 Request Timeout\r\nServer: test\r\n{DATE}{head}");
     assert_eq!(text(out), format!("{timeout}Request Timeout\n"));
     let mut out = Vec::new();
-    refusal(Status::REQUEST_TIMEOUT, &preamble(), true, &mut out);
+    refusal(Status::REQUEST_TIMEOUT, "", &preamble(), true, &mut out);
     assert_eq!(text(out), timeout);
     let mut out = Vec::new();
-    refusal(Status::SERVICE_UNAVAILABLE, &preamble(), false, &mut out);
+    refusal(Status::SERVICE_UNAVAILABLE, "", &preamble(), false, &mut out);
     assert!(text(out).contains("\r\nRetry-After: 2\r\n"));
     let mut out = Vec::new();
-    refusal(Status::new(499).unwrap(), &preamble(), false, &mut out);
+    refusal(Status::new(499).unwrap(), "", &preamble(), false, &mut out);
     let out = text(out);
     assert!(
         out.starts_with("HTTP/1.1 499 \r\n")
