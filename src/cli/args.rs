@@ -6,6 +6,8 @@ mod bench;
 mod content;
 mod limits;
 pub(super) mod net;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub(super) use access::{AccessArgs, UploadArgs};
 pub(super) use address::AddressArgs;
@@ -13,6 +15,8 @@ pub(super) use bench::{BenchArgs, BenchCommand, CompareArgs};
 pub(super) use content::{CacheArgs, ContentArgs};
 pub(super) use limits::LimitArgs;
 pub(super) use net::{CrowdArgs, ProxyArgs, SocketArgs};
+#[cfg(feature = "tls")]
+pub(super) use tls::{ClientsArg, TlsArgs};
 
 use clap::builder::styling::Styles;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -61,6 +65,10 @@ pub(super) struct ServeArgs {
     #[command(flatten, next_help_heading = "Behind a proxy")]
     pub(super) proxies: ProxyArgs,
 
+    #[cfg(feature = "tls")]
+    #[command(flatten, next_help_heading = "HTTPS")]
+    pub(super) tls: TlsArgs,
+
     #[command(flatten, next_help_heading = "What is served")]
     pub(super) content: ContentArgs,
 
@@ -101,6 +109,7 @@ Examples:
   onepoll serve --spa --immutable dist           an application that routes in the browser
   onepoll serve -a unix:/run/one.sock --trust unix  behind a proxy on this machine
   onepoll serve --upload --auth-file users drop  a place to leave files, with passwords
+  onepoll serve --tls-cert c.pem --tls-key k.pem --tls-redirect 8080 -p 8443  over HTTPS
 
 TIME is 500ms, 10s, 2m or 1h. SIZE is 4096, 64k, 10M or 1G.";
 

@@ -12,6 +12,7 @@ mod args;
 mod bench;
 mod inherited;
 mod log;
+mod secrets;
 mod serve;
 mod signals;
 mod urls;

@@ -2,8 +2,8 @@
 
 use super::args::{self, LogFormat, ServeArgs};
 use super::inherited;
+use super::secrets::Secrets;
 use super::signals::{self, Ask};
-use super::urls;
 use onepoll::middleware::{AccessLog, Format};
 use onepoll::net::Listener;
 use onepoll::{App, Error, Request, Response, Server, Status};
@@ -19,16 +19,17 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// What kept it from starting, or ended the loop.
 pub(super) fn serve(args: &ServeArgs) -> Result<(), Error> {
     let given = inherited::listeners(&args.sockets.fd)?;
-    let app = application(args)?;
+    let tls = Secrets::new(args)?;
     let config = args::net::config(args.limits.config(), &args.proxies, &args.crowd)?;
-    let server = listen(args, given)?.config(config);
+    let server = listen(args, given, &tls)?.config(config);
+    let app = application(args, &tls, &server)?;
     // With port 0, only now is it known which.
-    let addresses: Vec<SocketAddr> = server.local_addrs().collect();
     let unix = server.listeners().map(ToString::to_string).filter(|it| it.starts_with("unix:"));
     let mut shown: Vec<String> = unix.collect();
-    if !addresses.is_empty() {
-        shown.insert(0, urls::list(&addresses));
+    if server.local_addrs().next().is_some() {
+        shown.insert(0, tls.urls(&server));
     }
+    let _tls_watch = tls.watch()?;
     let running = server.start(app)?;
     let handle = running.handle();
     let watch = signals::watch(move |ask| match ask {
@@ -50,7 +51,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<(), Error> {
 
 /// The folder's routes, and around them, from the outermost in: the access log,
 /// CORS (as a preflight has no password) and passwords.
-fn application(args: &ServeArgs) -> Result<App, Error> {
+fn application(args: &ServeArgs, tls: &Secrets, server: &Server) -> Result<App, Error> {
     let ServeArgs { root, content, cache, access, uploads, .. } = args;
     let mut files = content.files(root, cache)?;
     let mut app = App::new();
@@ -63,6 +64,8 @@ fn application(args: &ServeArgs) -> Result<App, Error> {
         let failed = |source| Error::Io { doing: "starting the access log", source };
         app.wrap(AccessLog::stdout().map_err(failed)?.format(format));
     }
+    // In front of whoever asks for a password.
+    tls.redirect(&mut app, server);
     if let Some(cors) = access.cors(uploads)? {
         app.wrap(cors);
     }
@@ -94,15 +97,31 @@ fn error_page(status: Status, message: &str, fields: &[(String, String)]) -> Res
     fields.iter().fold(page, |page, (name, value)| page.header(name, value))
 }
 
-/// On the sockets that were given, and where it was said besides.
-fn listen(args: &ServeArgs, given: Vec<Listener>) -> Result<Server, Error> {
+/// On the sockets that were given, and where it was said besides; and without TLS
+/// on a second port, if one redirects.
+fn listen(args: &ServeArgs, given: Vec<Listener>, tls: &Secrets) -> Result<Server, Error> {
     let hosts = args.address.hosts(!given.is_empty());
     let server = Server::new().sockets(&args.sockets.options())?;
-    bind(given.into_iter().fold(server, Server::and_listener), &hosts, args.address.port)
+    let given = given.into_iter().map(|listener| tls.guard(listener));
+    let server = given.fold(server, Server::and_listener);
+    let server = bind(server, &hosts, args.address.port, |server, to| tls.listen(server, to))?;
+    match tls.redirect_port() {
+        Some(port) => {
+            let tcp: Vec<String> =
+                hosts.iter().filter(|host| !host.starts_with("unix:")).cloned().collect();
+            bind(server, &tcp, port, Server::and_bind)
+        }
+        None => Ok(server),
+    }
 }
 
 /// Listens on each of these hosts, once.
-fn bind(mut server: Server, hosts: &[String], port: u16) -> Result<Server, Error> {
+fn bind(
+    mut server: Server,
+    hosts: &[String],
+    port: u16,
+    listen: impl Fn(Server, SocketAddr) -> Result<Server, Error>,
+) -> Result<Server, Error> {
     let mut done: Vec<IpAddr> = Vec::new();
     for host in hosts {
         if let Some(name) = host.strip_prefix("unix:") {
@@ -115,7 +134,7 @@ fn bind(mut server: Server, hosts: &[String], port: u16) -> Result<Server, Error
             continue;
         }
         done.push(address.ip());
-        server = server.and_bind(address)?;
+        server = listen(server, address)?;
     }
     Ok(server)
 }

@@ -8,14 +8,14 @@ const SHOWN_MAX: usize = 8;
 
 /// All of them in one line: `http://127.0.0.1:8080/ and http://[::1]:8080/`. For
 /// a listener on every interface it is their addresses.
-pub(super) fn list(listeners: &[SocketAddr]) -> String {
+pub(super) fn list(scheme: &str, listeners: &[SocketAddr]) -> String {
     // Asked only if need be: it takes a while on machines with many.
     let of_interfaces = if listeners.iter().any(|address| address.ip().is_unspecified()) {
         interfaces()
     } else {
         Vec::new()
     };
-    line(&open(listeners, &of_interfaces))
+    line(scheme, &open(listeners, &of_interfaces))
 }
 
 /// Addresses that a client can connect to.
@@ -38,10 +38,10 @@ fn open(listeners: &[SocketAddr], interfaces: &[IpAddr]) -> Vec<SocketAddr> {
     found
 }
 
-fn line(addresses: &[SocketAddr]) -> String {
+fn line(scheme: &str, addresses: &[SocketAddr]) -> String {
     let more = addresses.len().saturating_sub(SHOWN_MAX);
     let shown = addresses.iter().take(SHOWN_MAX);
-    let mut items: Vec<String> = shown.map(|address| format!("http://{address}/")).collect();
+    let mut items: Vec<String> = shown.map(|address| format!("{scheme}://{address}/")).collect();
     if more > 0 {
         items.push(format!("{more} more"));
     }
@@ -62,7 +62,7 @@ fn line(addresses: &[SocketAddr]) -> String {
 
 /// Addresses of this machine, its own loopback first, IPv4 first. Link-local
 /// ones are left out: in a URL they need the name of an interface.
-fn interfaces() -> Vec<IpAddr> {
+pub(super) fn interfaces() -> Vec<IpAddr> {
     let found = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         log::debug!("this machine's addresses can't be had: {error}");
         Vec::new()
@@ -83,7 +83,7 @@ mod tests {
     fn shown(listeners: &[&str]) -> String {
         let interfaces = ["127.0.0.1", "::1", "192.0.2.7", "2001:db8::7"];
         let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
-        line(&open(&listeners, &interfaces.map(|text| text.parse().unwrap())))
+        line("http", &open(&listeners, &interfaces.map(|text| text.parse().unwrap())))
     }
 
     #[test]
@@ -108,13 +108,13 @@ mod tests {
     #[test]
     fn a_line_is_not_endless() {
         let many: Vec<SocketAddr> = (1..=20).map(|n| ([10, 0, 0, n], 80).into()).collect();
-        let line = line(&many);
+        let line = line("http", &many);
         assert!(line.ends_with("http://10.0.0.8:80/ and 12 more"), "{line}");
     }
 
     #[test]
     fn without_interfaces_the_listener_itself_is_named() {
         let any = ["0.0.0.0:80".parse().unwrap()];
-        assert_eq!(line(&open(&any, &[])), "http://0.0.0.0:80/");
+        assert_eq!(line("http", &open(&any, &[])), "http://0.0.0.0:80/");
     }
 }

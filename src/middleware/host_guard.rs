@@ -148,7 +148,7 @@ impl Allowed {
 }
 
 /// Host, without the dot that may end it, and port.
-fn split(authority: &str) -> Option<(&str, Option<u16>)> {
+pub(super) fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     let end = match authority.strip_prefix('[') {
         Some(_) => authority.find(']')? + 1,
         None => authority.find(':').unwrap_or(authority.len()),
@@ -164,7 +164,7 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     Some((host.strip_suffix('.').unwrap_or(host), port))
 }
 
-fn address(host: &str) -> Option<IpAddr> {
+pub(super) fn address(host: &str) -> Option<IpAddr> {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match bare {
         Some(bare) => bare.parse().ok().filter(IpAddr::is_ipv6).map(|ip: IpAddr| ip.to_canonical()),
@@ -172,7 +172,7 @@ fn address(host: &str) -> Option<IpAddr> {
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let in_label = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     text.split('.').all(|label| !label.is_empty() && label.bytes().all(in_label))
 }

@@ -8,6 +8,7 @@ mod compress;
 mod cors;
 mod fields;
 mod host_guard;
+mod https_redirect;
 mod limits;
 mod rate_limit;
 mod request_id;
@@ -22,6 +23,7 @@ pub use basic_auth::BasicAuth;
 pub use compress::Compress;
 pub use cors::Cors;
 pub use host_guard::HostGuard;
+pub use https_redirect::HttpsRedirect;
 pub use limits::{InFlight, TimeLimit};
 pub use rate_limit::{Key, Keys, RateLimit};
 #[cfg(feature = "redis")]

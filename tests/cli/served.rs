@@ -167,6 +167,6 @@ impl Drop for Served {
 #[track_caller]
 fn addresses(urls: &str) -> Vec<SocketAddr> {
     let urls = urls.split([',', ' ']).filter(|word| word.contains("://"));
-    let address = |url: &str| url.strip_prefix("http://")?.strip_suffix('/')?.parse().ok();
+    let address = |url: &str| url.split_once("://")?.1.strip_suffix('/')?.parse().ok();
     urls.map(|url| address(url).unwrap_or_else(|| panic!("no URL: {url:?}"))).collect()
 }

@@ -46,6 +46,12 @@ impl Client {
     /// when nobody reads.
     #[track_caller]
     pub fn connect_narrow(to: SocketAddr) -> Client {
+        Client::over(Client::connect_bare_narrow(to)).expect("options of a socket")
+    }
+
+    /// The same, not more than a socket.
+    #[track_caller]
+    pub fn connect_bare_narrow(to: SocketAddr) -> TcpStream {
         let socket = socket2::Socket::new(
             socket2::Domain::for_address(to),
             socket2::Type::STREAM,
@@ -55,7 +61,7 @@ impl Client {
         // Before connecting: the window is offered with the first segment.
         socket.set_recv_buffer_size(4096).expect("a small receive buffer");
         socket.connect_timeout(&to.into(), PATIENCE).expect("connecting");
-        Client::over(socket.into()).expect("options of a socket")
+        socket.into()
     }
 
     /// Connects from that address of this machine: 127.0.0.2 is one as well.
@@ -85,7 +91,17 @@ impl Client {
         stream.set_nodelay(true)?;
         #[cfg(feature = "tls-self-signed")]
         if tls::is_everywhere() {
-            return Client::secure(stream, tls::usual(), "localhost");
+            let to = stream.peer_addr()?;
+            // A server that speaks without it has just said so: 400.
+            return match Client::secure(stream, tls::usual(), "localhost") {
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+                    stream.set_read_timeout(Some(PATIENCE))?;
+                    stream.set_nodelay(true)?;
+                    Ok(Client::plain(stream))
+                }
+                other => other,
+            };
         }
         Ok(Client::plain(stream))
     }
@@ -110,6 +126,17 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE))?;
         let session = Session::open(&mut stream, config, name)?;
         Ok(Client { tls: Some(Box::new(session)), ..Client::plain(stream) })
+    }
+
+    /// The next reply, unless the session ends, in whatever way.
+    #[cfg(feature = "tls-self-signed")]
+    pub fn try_secure_reply(&mut self) -> Option<Reply> {
+        while !self.buffer.windows(4).any(|four| four == b"\r\n\r\n") {
+            let mut scratch = [0; 4096];
+            let count = self.read(&mut scratch).ok().filter(|&count| count > 0)?;
+            self.buffer.extend_from_slice(&scratch[..count]);
+        }
+        self.try_reply_to("GET").ok()
     }
 
     /// The session, if it is over TLS.

@@ -66,3 +66,12 @@ pub fn expect_pattern(bytes: &[u8], len: usize) {
     let wrong = bytes.iter().zip(0..).find(|&(&byte, at)| byte != pattern_byte(at));
     assert!(wrong.is_none(), "byte and place of the first difference: {wrong:?}");
 }
+
+/// Listens on a free port.
+pub fn bind() -> Result<onepoll::Server, onepoll::Error> {
+    #[cfg(feature = "tls-self-signed")]
+    if tls::is_everywhere() {
+        return onepoll::Server::bind_tls("127.0.0.1:0", tls::shared());
+    }
+    onepoll::Server::bind("127.0.0.1:0")
+}
