@@ -39,6 +39,9 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     }
 
     pub(super) fn leave(&mut self, farewell: Farewell) {
+        if self.connection.life == Life::Dead {
+            return; // it was cut: no word of an end in order
+        }
         let bits = self.connection.bits;
         let drained = bits.has(Bits::EOF)
             || (farewell == Farewell::Close
