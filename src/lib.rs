@@ -72,6 +72,9 @@
 //! | `redis` | no | `session::RedisStore`, `middleware::RedisRates`; includes `sessions` |
 //! | `sqlite` | yes | `session::SqliteStore`; includes `sessions` |
 //! | `templates` | yes | `templates::Templates`: pages from templates |
+//! | `tls` | yes | `net::tls`: HTTPS, by `rustls` and `ring`, which needs a C compiler |
+//! | `tls-aws-lc` | no | the same by `aws-lc-rs`; includes `tls` |
+//! | `tls-self-signed` | yes | `Tls::self_signed`; includes `tls` |
 //! | `sim` | yes | `sim`: the loop in a scripted world, for tests of the loop itself |
 //! | `zstd` | no | `codec::zstd`; `middleware::Compress` with it; compiles C |
 //! | `cli` | yes | the command `onepoll`; includes `auth`, `bench`, `files` and `gzip` |
@@ -96,7 +99,7 @@
 //!
 //! Not promised: a handler that blocks or computes for long holds up all clients; a job that never
 //! returns keeps its thread, and its connection unless [`Config::work_timeout`] is set. There is
-//! no TLS or HTTP/2.
+//! no HTTP/2.
 #![forbid(unsafe_code)]
 
 #[macro_use]

@@ -14,6 +14,9 @@ mod net;
 #[path = "cli/served.rs"]
 mod served;
 mod support;
+#[cfg(feature = "tls-self-signed")]
+#[path = "cli/tls.rs"]
+mod tls;
 
 use served::{Folder, Served};
 use std::io::{BufRead, BufReader};

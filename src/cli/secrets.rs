@@ -94,6 +94,10 @@ mod with_tls {
                 return urls::list("http", &server.local_addrs().collect::<Vec<_>>());
             }
             let secure: Vec<SocketAddr> = server.tls_addrs().collect();
+            if self.redirect.is_some() {
+                let plain = server.local_addrs().filter(|address| !secure.contains(address));
+                log::info!("redirecting {}", urls::list("http", &plain.collect::<Vec<_>>()));
+            }
             urls::list("https", &secure)
         }
     }

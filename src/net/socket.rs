@@ -63,7 +63,7 @@ impl Socket for Stream {
             Stream::Tcp(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
             Stream::Unix(stream) => Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?),
             #[cfg(feature = "tls")]
-            Stream::Tls(tls) => tls.write(bytes),
+            Stream::Tls(tls) => tls.write(bytes, SendFlags::NOSIGNAL),
         }
     }
 
@@ -77,7 +77,7 @@ impl Socket for Stream {
             Stream::Tcp(stream) => Ok(rustix::net::send(stream, bytes, flags)?),
             Stream::Unix(stream) => Ok(rustix::net::send(stream, bytes, flags)?),
             #[cfg(feature = "tls")]
-            Stream::Tls(tls) => tls.write(bytes),
+            Stream::Tls(tls) => tls.write(bytes, flags),
         }
     }
 

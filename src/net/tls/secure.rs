@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 
 /// Reads of one call that may bring nothing but a record's part, or no data.
 const READS_MAX: usize = 8;
@@ -151,8 +152,8 @@ impl Secure {
     }
 
     /// Sends ciphertext, as much as TCP takes; how many bytes that were.
-    fn send(&mut self, tcp: &TcpStream) -> io::Result<(usize, Flush)> {
-        let mut raw = Raw { tcp, full: false };
+    fn send(&mut self, tcp: &TcpStream, flags: SendFlags) -> io::Result<(usize, Flush)> {
+        let mut raw = Raw { tcp, flags, full: false };
         let mut sent = 0;
         while self.session.wants_write() {
             match self.session.write_tls(&mut raw) {
@@ -170,7 +171,7 @@ impl Secure {
 
     /// Sends what there is to send.
     pub(super) fn flush(&mut self, tcp: &TcpStream) -> io::Result<Flush> {
-        Ok(self.send(tcp)?.1)
+        Ok(self.send(tcp, SendFlags::NOSIGNAL)?.1)
     }
 
     /// Writes what `encrypt` gives to the session, unless bytes are owed from the
@@ -178,6 +179,7 @@ impl Secure {
     pub(super) fn write_with(
         &mut self,
         tcp: &TcpStream,
+        flags: SendFlags,
         encrypt: impl FnOnce(&mut dyn Write) -> io::Result<usize>,
     ) -> io::Result<usize> {
         if self.owed == 0 {
@@ -190,7 +192,7 @@ impl Secure {
                 return Ok(0);
             }
         }
-        let (sent, flushed) = self.send(tcp)?;
+        let (sent, flushed) = self.send(tcp, flags)?;
         let counted = match flushed {
             Flush::All => self.owed,
             Flush::Part => sent.min(self.owed - 1), // 4
@@ -202,9 +204,14 @@ impl Secure {
         }
     }
 
-    pub(super) fn write(&mut self, tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    pub(super) fn write(
+        &mut self,
+        tcp: &TcpStream,
+        flags: SendFlags,
+        bytes: &[u8],
+    ) -> io::Result<usize> {
         let bytes = bytes.get(..CHUNK).unwrap_or(bytes);
-        self.write_with(tcp, |session| session.write(bytes))
+        self.write_with(tcp, flags, |session| session.write(bytes))
     }
 
     pub(super) fn write_vectored(
@@ -212,7 +219,7 @@ impl Secure {
         tcp: &TcpStream,
         pieces: &[IoSlice<'_>],
     ) -> io::Result<usize> {
-        self.write_with(tcp, |session| session.write_vectored(pieces))
+        self.write_with(tcp, SendFlags::NOSIGNAL, |session| session.write_vectored(pieces))
     }
 
     /// Says that no more will come, if TCP takes it.
@@ -236,6 +243,7 @@ pub(super) fn read(tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 /// was, which saves the call that would only say `WouldBlock`.
 struct Raw<'a> {
     tcp: &'a TcpStream,
+    flags: SendFlags,
     full: bool,
 }
 
@@ -246,7 +254,7 @@ impl Write for Raw<'_> {
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let taken = match pieces {
-            [one] => rustix::net::send(self.tcp, one, rustix::net::SendFlags::NOSIGNAL)?,
+            [one] => rustix::net::send(self.tcp, one, self.flags)?,
             _ => (&mut &*self.tcp).write_vectored(pieces)?,
         };
         self.full = taken < pieces.iter().map(|piece| piece.len()).sum();

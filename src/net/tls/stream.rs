@@ -6,6 +6,7 @@ use crate::http::ClientCertificate;
 use crate::net::{Handshake, HandshakeError};
 use crate::stats::HandshakeFailure;
 use mio::net::TcpStream;
+use rustix::net::SendFlags;
 use rustls::ServerConfig;
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -132,13 +133,10 @@ impl TlsStream {
         }
     }
 
-    pub(in crate::net) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(in crate::net) fn write(&mut self, bytes: &[u8], flags: SendFlags) -> io::Result<usize> {
         match &mut self.state {
-            State::Secure(secure) => secure.write(&self.tcp, bytes),
-            State::Bare => {
-                let flags = rustix::net::SendFlags::NOSIGNAL;
-                Ok(rustix::net::send(&self.tcp, bytes, flags)?)
-            }
+            State::Secure(secure) => secure.write(&self.tcp, flags, bytes),
+            State::Bare => Ok(rustix::net::send(&self.tcp, bytes, flags)?),
             State::Fresh(_) => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -146,7 +144,10 @@ impl TlsStream {
     pub(in crate::net) fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match &mut self.state {
             State::Secure(secure) => secure.write_vectored(&self.tcp, pieces),
-            _ => self.write(pieces.iter().find(|piece| !piece.is_empty()).map_or(&[], |p| p)),
+            _ => {
+                let first = pieces.iter().find(|piece| !piece.is_empty());
+                self.write(first.map_or(&[], |piece| piece), SendFlags::NOSIGNAL)
+            }
         }
     }
 
@@ -158,7 +159,7 @@ impl TlsStream {
         len: usize,
     ) -> io::Result<usize> {
         match &mut self.state {
-            State::Secure(secure) => secure.write_with(&self.tcp, |session| {
+            State::Secure(secure) => secure.write_with(&self.tcp, SendFlags::NOSIGNAL, |session| {
                 with_scratch(|scratch| {
                     let room = len.min(scratch.len());
                     let buffer = scratch.get_mut(..room).unwrap_or(&mut []);
