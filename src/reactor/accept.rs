@@ -193,7 +193,11 @@ impl<S: Service, W: World> Reactor<S, W> {
             return; // dropped, and so closed
         }
         let secret = socket.is_handshaking();
-        let id = self.slots.insert(Connection::new(socket, peer, self.shared.tick));
+        let mut connection = Connection::new(socket, peer, self.shared.tick);
+        if secret {
+            connection.life = Life::Handshake;
+        }
+        let id = self.slots.insert(connection);
         if id.slot as usize >= max + REFUSALS_MAX {
             // The dead keep their slots to the turn's end.
             self.shared.inbox.serve(id.slot as usize + 1);

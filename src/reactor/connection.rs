@@ -206,14 +206,13 @@ pub(crate) struct Pace {
     pub(crate) bytes: u64,
 }
 
-impl<K: Socket> Connection<K> {
+impl<K> Connection<K> {
     pub(crate) fn new(socket: K, peer: Peer, now: Tick) -> Connection<K> {
-        let life = if socket.is_handshaking() { Life::Handshake } else { Life::Open };
         Connection {
             socket,
             peer,
             http: Http1::new(),
-            life,
+            life: Life::Open,
             why: Close::Done,
             // A fresh socket has room; its input will be announced.
             bits: Bits::WRITABLE,
@@ -223,18 +222,18 @@ impl<K: Socket> Connection<K> {
         }
     }
 
-    /// Bytes of memory that it ties up while it is busy with that.
-    pub(crate) fn footprint(&self, active: &Active) -> usize {
-        active.footprint() + self.socket.holds_output()
-    }
-}
-
-impl<K> Connection<K> {
     /// Notes why it ends. The first reason is the one: the rest follows from it.
     pub(crate) fn because(&mut self, why: Close) {
         if self.why == Close::Done {
             self.why = why;
         }
+    }
+}
+
+impl<K: Socket> Connection<K> {
+    /// Bytes of memory that it ties up while it is busy with that.
+    pub(crate) fn footprint(&self, active: &Active) -> usize {
+        active.footprint() + self.socket.holds_output()
     }
 }
 

@@ -120,3 +120,35 @@ fn openssl_resumes() {
         assert_eq!(fixture.stats().handshakes_resumed.value(), 5);
     }
 }
+
+#[test]
+fn chromium_understands_it() {
+    let Some(program) = super::support::browser::installed() else {
+        eprintln!("SKIPPED: no Chromium here");
+        return;
+    };
+    let (fixture, folder) = (fixture(), Folder::new());
+    let mut child = Command::new(program)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server"])
+        .args(["--ignore-certificate-errors", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", folder.path("profile").display()))
+        .arg(format!("https://{}/secure", fixture.addr()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("Chromium runs");
+    let mut output = child.stdout.take().expect("a pipe was asked for");
+    let reader = std::thread::spawn(move || {
+        let mut page = String::new();
+        let _ = output.read_to_string(&mut page);
+        page
+    });
+    let deadline = std::time::Instant::now() + PATIENCE * 3;
+    while !reader.is_finished() && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    let page = reader.join().expect("it only reads");
+    assert!(page.contains("true"), "{page}");
+}
