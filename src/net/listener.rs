@@ -221,7 +221,7 @@ impl Listener {
     ///
     /// # Errors
     /// `WouldBlock` when nobody waits; else as the system says.
-    pub fn accept(&mut self) -> io::Result<(Stream, Peer)> {
+    pub fn accept(&self) -> io::Result<(Stream, Peer)> {
         let (stream, mut address) = match &self.inner {
             Inner::Tcp(listener) => listener.accept()?,
             Inner::Unix(listener, _) => {
@@ -237,7 +237,7 @@ impl Listener {
             address = SocketAddr::from((v4, v6.port()));
         }
         #[cfg(feature = "tls")]
-        if let Some(tls) = &mut self.tls {
+        if let Some(tls) = &self.tls {
             let stream = super::tls::TlsStream::new(stream, tls.config());
             return Ok((Stream::Tls(Box::new(stream)), Peer::Tcp(address)));
         }

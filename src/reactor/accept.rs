@@ -193,11 +193,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             return; // dropped, and so closed
         }
         let secret = socket.is_handshaking();
-        let mut connection = Connection::new(socket, peer, self.shared.tick);
-        if secret {
-            connection.life = Life::Handshake;
-        }
-        let id = self.slots.insert(connection);
+        let id = self.slots.insert(Connection::arrived(socket, peer, self.shared.tick));
         if id.slot as usize >= max + REFUSALS_MAX {
             // The dead keep their slots to the turn's end.
             self.shared.inbox.serve(id.slot as usize + 1);

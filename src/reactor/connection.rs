@@ -231,6 +231,12 @@ impl<K> Connection<K> {
 }
 
 impl<K: Socket> Connection<K> {
+    /// A new client's: it begins with a handshake, if its socket has one.
+    pub(crate) fn arrived(socket: K, peer: Peer, now: Tick) -> Connection<K> {
+        let life = if socket.is_handshaking() { Life::Handshake } else { Life::Open };
+        Connection { life, ..Connection::new(socket, peer, now) }
+    }
+
     /// Bytes of memory that it ties up while it is busy with that.
     pub(crate) fn footprint(&self, active: &Active) -> usize {
         active.footprint() + self.socket.holds_output()

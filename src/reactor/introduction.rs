@@ -50,7 +50,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         let max = self.shared.config.connections_max + REFUSALS_MAX;
         let room = self.shared.rebuffed < REFUSALS_MAX && self.slots.len() < max;
         let Some(fault) = way.filter(|_| room) else { return };
-        let id = self.slots.insert(Connection::new(socket, peer, self.shared.tick));
+        let id = self.slots.insert(Connection::arrived(socket, peer, self.shared.tick));
         self.shared.inbox.serve(id.slot as usize + 1);
         if let Some(connection) = self.slots.get_mut(id.slot) {
             connection.bits.set(Bits::REBUFFED);

@@ -8,6 +8,7 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache};
+use std::cell::RefCell;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,26 +138,26 @@ impl Tls {
 #[derive(Debug)]
 pub(in crate::net) struct Current {
     tls: Tls,
-    seen: u64,
-    config: Arc<ServerConfig>,
+    /// Of that generation.
+    config: RefCell<(u64, Arc<ServerConfig>)>,
 }
 
 impl Current {
     pub(in crate::net) fn new(tls: &Tls) -> Current {
-        let seen = tls.generation();
-        Current { tls: tls.clone(), seen, config: Arc::clone(&tls.lock().config) }
+        let config = (tls.generation(), Arc::clone(&tls.lock().config));
+        Current { tls: tls.clone(), config: RefCell::new(config) }
     }
 
-    pub(in crate::net) fn config(&mut self) -> Arc<ServerConfig> {
+    pub(in crate::net) fn config(&self) -> Arc<ServerConfig> {
+        let mut config = self.config.borrow_mut(); // no call in here comes back to it
         let generation = self.tls.generation();
         // Held while a pointer is replaced, if at all: else the next client sees it.
-        if generation != self.seen
+        if generation != config.0
             && let Ok(loaded) = self.tls.0.loaded.try_lock()
         {
-            self.config = Arc::clone(&loaded.config);
-            self.seen = generation;
+            *config = (generation, Arc::clone(&loaded.config));
         }
-        Arc::clone(&self.config)
+        Arc::clone(&config.1)
     }
 }
 
