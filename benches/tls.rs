@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 type Failure = Box<dyn std::error::Error>;
+type Task = fn(&Peer) -> Result<f64, Failure>;
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 const ROUNDS: usize = 5;
@@ -59,7 +60,7 @@ fn main() -> Result<(), Failure> {
     }
     let provider = if cfg!(feature = "tls-aws-lc") { "aws-lc-rs" } else { "ring" };
     println!("onepoll by {provider}, {rounds} rounds");
-    let tasks: [(&str, fn(&Peer) -> Result<f64, Failure>); 4] = [
+    let tasks: [(&str, Task); 4] = [
         ("us per full handshake, with a request", Peer::full),
         ("us per resumed one, with a request", Peer::resumed),
         ("us per small request", Peer::request),
@@ -72,19 +73,20 @@ fn main() -> Result<(), Failure> {
                 costs.push(task(server)?);
             }
         }
-        report(name, &servers, costs.into_iter().map(median).collect());
+        let medians: Vec<f64> = costs.into_iter().map(median).collect();
+        report(name, &servers, &medians);
     }
     let idle: Result<Vec<f64>, Failure> = servers.iter().map(Peer::idle).collect();
-    report("KiB per idle connection", &servers, idle?);
+    report("KiB per idle connection", &servers, &idle?);
     Ok(())
 }
 
-fn report(name: &str, servers: &[Peer], costs: Vec<f64>) {
+fn report(name: &str, servers: &[Peer], costs: &[f64]) {
     print!("{name:<40}");
-    for (server, cost) in servers.iter().zip(&costs) {
+    for (server, cost) in servers.iter().zip(costs) {
         print!("{:>9} {cost:>8.2}", server.name);
     }
-    if let [ours, theirs] = costs.as_slice() {
+    if let [ours, theirs] = costs {
         print!("   ratio {:.2}", ours / theirs);
     }
     println!();

@@ -110,7 +110,7 @@ fn no_async_runtime_with_no_features_and_with_all() {
 
 /// Features that are asked for by name: what they compile takes longer than all the
 /// rest. CI builds them with `--all-features` and runs their tests by name.
-const ASKED_FOR: [&str; 3] = ["brotli", "redis", "zstd"];
+const ASKED_FOR: [&str; 4] = ["brotli", "redis", "tls-aws-lc", "zstd"];
 
 /// `cargo test` and `cargo run` are to mean everything else.
 #[test]

@@ -3,9 +3,9 @@
 
 use super::args::ServeArgs;
 use super::urls;
+use onepoll::net::Listener;
 #[cfg(feature = "tls")]
 use onepoll::net::tls::{Tls, TlsWatch};
-use onepoll::net::Listener;
 use onepoll::{App, Error, Server};
 use std::net::SocketAddr;
 

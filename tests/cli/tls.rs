@@ -44,7 +44,8 @@ fn certificates_come_from_files_and_are_replaced() {
 #[test]
 fn http_is_redirected_before_anybody_is_asked_for_a_password() {
     let folder = Folder::new().with("a.txt", "hello");
-    let flags = ["--tls-self-signed", "--tls-redirect", "0", "--auth", "a:b"];
+    let user = format!("a:sha256:{}", "0".repeat(64));
+    let flags = ["--tls-self-signed", "--tls-redirect", "0", "--auth", &user];
     let served = Served::start(folder, &flags);
     let line = served.before.iter().find(|line| line.contains("redirecting http://"));
     let (_, url) = line.expect("the port is told").split_once("http://").expect("a URL");

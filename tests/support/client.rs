@@ -82,7 +82,7 @@ impl Client {
         let stream = TcpStream::from(std::os::fd::OwnedFd::from(stream));
         stream.set_read_timeout(Some(PATIENCE)).expect("options of a socket");
         stream.set_write_timeout(Some(PATIENCE)).expect("options of a socket");
-        Client { stream, buffer: Vec::new() }
+        Client::plain(stream)
     }
 
     fn over(stream: TcpStream) -> io::Result<Client> {

@@ -132,7 +132,7 @@ fn chromium_understands_it() {
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server"])
         .args(["--ignore-certificate-errors", "--dump-dom"])
         .arg(format!("--user-data-dir={}", folder.path("profile").display()))
-        .arg(format!("https://{}/secure", fixture.addr()))
+        .arg(format!("https://{}/hello", fixture.addr()))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -150,5 +150,5 @@ fn chromium_understands_it() {
     let _ = child.kill();
     let _ = child.wait();
     let page = reader.join().expect("it only reads");
-    assert!(page.contains("true"), "{page}");
+    assert!(page.contains("Hello, World!"), "{page}");
 }
