@@ -40,13 +40,12 @@ pub use minijinja::context;
 
 use crate::app::{Flow, Middleware, Reject};
 use crate::error::Error;
-use crate::http::target::percent_encode;
 use crate::http::{Body, ContentType, Request, Response};
 use folder::Texts;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -247,13 +246,31 @@ fn environment() -> Environment<'static> {
     environment.set_lstrip_blocks(true);
     environment.set_keep_trailing_newline(true);
     // For values in addresses: `/search?q={{ words|urlencode }}`.
-    environment.add_filter("urlencode", |text: &str| percent_encode(text.as_bytes()).into_owned());
+    environment.add_filter("urlencode", encode_all);
     // What nobody thought of is escaped.
     environment.set_auto_escape_callback(|name| match extension(name) {
         "txt" => AutoEscape::None,
         _ => AutoEscape::Html,
     });
     environment
+}
+
+/// A text as a part of a query: all but unreserved characters (RFC 3986 section 2.3) is
+/// percent-encoded, what separates parts included.
+fn encode_all(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            other => {
+                // To a string, which can't fail.
+                let _ = write!(encoded, "%{other:02X}");
+            }
+        }
+    }
+    encoded
 }
 
 /// All templates that can be parsed, and what is wrong with the others.
