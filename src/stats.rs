@@ -4,8 +4,8 @@
 //! ([`Request::stats`](crate::Request::stats)). Those of the helpers are written by
 //! many threads and lie apart, in [`Helpers`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// A number that one thread changes and any thread reads.
 ///
@@ -311,14 +311,94 @@ pub struct Stats {
     pub lag_us: Counter,
     /// 1 once a drain or a stop has begun, else 0.
     pub draining: Counter,
-    /// The helper threads.
+    /// 1 once it was said that the server is to leave soon: see
+    /// [`Handle::unready`](crate::Handle::unready).
+    pub unready: Counter,
+    /// The helper threads, which all loops of a server share.
     pub helpers: Arc<Helpers>,
+    /// The loops of the same server, this one included, if there are several.
+    all: OnceLock<Box<[Weak<Stats>]>>,
 }
 
 impl Stats {
     /// Beside the counters of that pool.
     pub(crate) fn new(helpers: Arc<Helpers>) -> Stats {
         Stats { helpers, ..Stats::default() }
+    }
+
+    /// Of nobody.
+    pub(crate) fn none() -> &'static Stats {
+        static NONE: OnceLock<Stats> = OnceLock::new();
+        NONE.get_or_init(Stats::default)
+    }
+
+    /// Tells it of all loops of its server, itself included. Once.
+    pub(crate) fn introduce(&self, all: &[Weak<Stats>]) {
+        if all.len() > 1 {
+            let _ = self.all.set(all.into());
+        }
+    }
+
+    /// The counters of all loops of the same server, in order; nothing if there is
+    /// but this one.
+    pub fn siblings(&self) -> impl Iterator<Item = Arc<Stats>> + '_ {
+        self.all.get().into_iter().flatten().filter_map(Weak::upgrade)
+    }
+
+    /// All of these together, as they are now: counts are added up, of the longest
+    /// turns it is the longest.
+    pub(crate) fn total<'a>(all: impl Iterator<Item = &'a Stats>) -> Stats {
+        let mut total = Stats::default();
+        for one in all {
+            total.helpers = Arc::clone(&one.helpers);
+            let longest = total.lag_us.value().max(one.lag_us.value());
+            for (sum, part) in total.counters().zip(one.counters()) {
+                sum.add(part.value());
+            }
+            total.lag_us.set(longest);
+        }
+        total
+    }
+
+    fn counters(&self) -> impl Iterator<Item = &Counter> {
+        let Stats { turns, accepted, open, busy, slots, closes, refused, turned_away, .. } = self;
+        let Stats { accept_errors, accept_errors_by, requests, faults, .. } = self;
+        let Stats { bytes_in, bytes_out, timeouts, cuts, shed, jobs_refused, .. } = self;
+        let Stats { handshakes, handshakes_resumed, handshake_failures, .. } = self;
+        let Stats { buffers, strays, timers, turn_times, lag_us, draining, unready, .. } = self;
+        let single = [
+            turns,
+            accepted,
+            open,
+            busy,
+            slots,
+            refused,
+            accept_errors,
+            handshakes,
+            handshakes_resumed,
+            requests,
+            faults,
+            bytes_in,
+            bytes_out,
+            timeouts,
+            cuts,
+            shed,
+            jobs_refused,
+            buffers,
+            strays,
+            timers,
+            lag_us,
+            draining,
+            unready,
+            &turn_times.total_us,
+        ];
+        let kinds = closes
+            .0
+            .iter()
+            .chain(&turned_away.0)
+            .chain(&accept_errors_by.0)
+            .chain(&handshake_failures.0);
+        single.into_iter().chain(kinds).chain(&turn_times.counts)
     }
 }
 
@@ -335,6 +415,19 @@ mod tests {
         let counts: Vec<u64> = times.counts().collect();
         assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
         assert_eq!(times.total_us(), 7_000_102);
+    }
+
+    #[test]
+    fn a_total_is_all_of_all() {
+        let one = Stats::default();
+        for (i, counter) in one.counters().enumerate() {
+            counter.set(i as u64 + 1);
+        }
+        let total = Stats::total([&one, &one].into_iter());
+        for (sum, part) in total.counters().zip(one.counters()) {
+            let longest = std::ptr::eq(sum, &raw const total.lag_us);
+            assert_eq!(sum.value(), if longest { part.value() } else { 2 * part.value() });
+        }
     }
 
     #[test]

@@ -64,6 +64,28 @@ fn who_is_trusted_is_believed_and_nobody_else() {
     assert_eq!(ask(&mut client, &TOLD), format!("{own} http x via 127.0.0.2"));
 }
 
+/// A trust that is withdrawn is withdrawn for connections that are there, and what
+/// was believed before is forgotten.
+#[test]
+fn trust_can_change_while_it_runs() {
+    let trusting = Config { trusted: networks(&[PROXY]), ..Config::default() };
+    let server = run(Config::default());
+    let mut proxy = Client::connect_from(PROXY, server.local_addr());
+    let own = proxy.local_addr();
+    let believed = "192.0.2.1 https a.example via 127.0.0.2";
+    for _ in 0..2 {
+        assert_eq!(ask(&mut proxy, &TOLD), format!("{own} http x via 127.0.0.2"));
+        server.handle().configure(&trusting).unwrap();
+        until("it is trusted", || ask(&mut proxy, &TOLD) == believed);
+        server.handle().configure(&Config::default()).unwrap();
+        until("it is not trusted any more", || ask(&mut proxy, &TOLD) != believed);
+    }
+    // The box that held what was said before is lent to anybody.
+    let mut client = Client::connect(server.local_addr());
+    let own = client.local_addr();
+    assert_eq!(ask(&mut client, &TOLD), format!("{own} http x via 127.0.0.1"));
+}
+
 /// There is one notion of the client, and what is wrapped around handlers follows it.
 #[test]
 fn middleware_sees_the_client_and_not_the_proxy() {

@@ -85,6 +85,17 @@ pub struct Uploads {
     overwrite: bool,
     sync: bool,
     origins: Vec<Box<str>>,
+    common: Arc<Common>,
+}
+
+/// What keeps uploads into the same folders apart.
+#[derive(Debug, Default)]
+struct Common {
+    /// Held from the last question to the last name: of two uploads of one name
+    /// the second is asked whether it may replace the first.
+    names: Mutex<()>,
+    /// Folders that were looked through for what a killed process has left.
+    swept: Mutex<HashSet<(u64, u64)>>,
 }
 
 /// The longest request content that is taken unless something else is said: a
@@ -103,6 +114,7 @@ impl Default for Uploads {
             overwrite: false,
             sync: false,
             origins: Vec::new(),
+            common: Arc::default(),
         }
     }
 }
@@ -113,6 +125,15 @@ impl Uploads {
     #[must_use]
     pub fn new() -> Uploads {
         Uploads::default()
+    }
+
+    /// For the same folders as another, or a clone of it: on another loop, or
+    /// instead of it. Else two of them could both find that a file is as a client's
+    /// `If-Match` says, and both replace it.
+    #[must_use]
+    pub fn beside(mut self, other: &Uploads) -> Uploads {
+        self.common = Arc::clone(&other.common);
+        self
     }
 
     /// The longest request content that is taken, in bytes; more is 413.
@@ -175,11 +196,6 @@ impl Uploads {
 struct Desk {
     site: Arc<Site>,
     uploads: Uploads,
-    /// Held from the last question to the last name: of two uploads of one name
-    /// the second is asked whether it may replace the first.
-    names: Mutex<()>,
-    /// Folders that were looked through for what a killed process has left.
-    swept: Mutex<HashSet<(u64, u64)>>,
 }
 
 /// Folders to remember as swept; then all are forgotten.
@@ -187,14 +203,13 @@ const SWEPT_MAX: usize = 1024;
 
 /// Adds the routes for `PUT` and `POST` below `pattern`.
 pub(super) fn mount(app: &mut App, pattern: &str, site: &Arc<Site>, uploads: &Uploads) {
-    let desk = Arc::new(Desk {
-        site: Arc::clone(site),
-        uploads: uploads.clone(),
-        names: Mutex::default(),
-        swept: Mutex::default(),
-    });
-    // Before the start nobody waits. Where we may not write, uploads will say so.
-    if let Ok(folder) = site.jail.folder(b"") {
+    let desk = Arc::new(Desk { site: Arc::clone(site), uploads: uploads.clone() });
+    // Before the start nobody waits; an application that takes another's place is
+    // made while others do. Where we may not write, uploads will say so.
+    let swept = uploads.common.swept.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_first = swept.is_empty();
+    drop(swept);
+    if is_first && let Ok(folder) = site.jail.folder(b"") {
         desk.sweep(&folder);
     }
     app.put(pattern, put::handler(Arc::clone(&desk))).body(BodyMode::Ignore);
@@ -226,7 +241,7 @@ impl Desk {
     /// Removes what a killed process has left in a folder, at its first upload.
     fn sweep(&self, folder: &Folder) {
         let Ok(metadata) = folder.metadata() else { return };
-        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut swept = self.uploads.common.swept.lock().unwrap_or_else(PoisonError::into_inner);
         if swept.len() >= SWEPT_MAX {
             swept.clear();
         }

@@ -3,7 +3,7 @@
 //! | Path | Answers 200 while |
 //! |---|---|
 //! | `/livez` | the loop turns; it says nothing else |
-//! | `/readyz` | it is not draining, helpers have room, all checks pass |
+//! | `/readyz` | it is not draining nor about to, helpers have room, all checks pass |
 //! | `/healthz` | helpers have room, all checks pass |
 //!
 //! Else it is 503. Checks may block, so they never run on the loop, and each
@@ -26,6 +26,7 @@
 use crate::app::{App, Reply, json, offload_now};
 use crate::http::accept::media_type;
 use crate::http::{ContentType, Request, Response, Status};
+use crate::stats::Stats;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -255,7 +256,8 @@ impl Board {
 
     fn report(&self, request: &Request, known: &[Known], ready: bool) -> Response {
         let stats = request.stats();
-        let draining = stats.is_some_and(|stats| stats.draining.value() > 0);
+        let leaves = |s: &Stats| s.draining.value() > 0 || s.unready.value() > 0;
+        let draining = stats.is_some_and(leaves);
         let saturated = stats.is_some_and(|stats| stats.helpers.is_saturated());
         let mut lines: Vec<Line<'_>> = Vec::with_capacity(known.len() + 2);
         if ready {

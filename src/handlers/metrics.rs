@@ -30,15 +30,18 @@
 
 mod book;
 mod engine;
+mod shared;
 mod text;
 
 use crate::app::{After, App, Done, Middleware, Reply, offload_now};
-use crate::http::{Body, ContentType, End, Lane, Method, Request, Response};
+use crate::http::{Body, ContentType, End, Lane, Method, Now, Request, Response};
 use book::{Book, Key};
+use shared::Place;
+pub use shared::SharedMetrics;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use text::Text;
 
 /// Bounds of the durations, unless [`Metrics::buckets`] says otherwise: those that
@@ -74,6 +77,7 @@ const SERIES_INLINE: usize = 100;
 pub struct Metrics {
     book: RefCell<Book>,
     own: Vec<Own>,
+    shared: Option<Place>,
 }
 
 /// A number of the application.
@@ -94,7 +98,21 @@ impl Metrics {
     /// Nothing is counted yet.
     pub fn new() -> Metrics {
         let bounds = BOUNDS_MS.map(Duration::from_millis);
-        Metrics { book: RefCell::new(Book::new(&bounds, SERIES_MAX)), own: Vec::new() }
+        Metrics {
+            book: RefCell::new(Book::new(&bounds, SERIES_MAX)),
+            own: Vec::new(),
+            shared: None,
+        }
+    }
+
+    /// Shows what all loops of a server have counted that were given the same
+    /// [`SharedMetrics`]; of the others it is up to a second old. What the loops say
+    /// of themselves, `onepoll_*`, has the label `reactor` if there are several, and
+    /// numbers of the application's own are as that loop sees them.
+    #[must_use]
+    pub fn shared(mut self, all: &SharedMetrics) -> Metrics {
+        self.shared = Some(all.place());
+        self
     }
 
     /// Other bounds for the durations: OpenTelemetry's, from 5 ms to 10 s, are
@@ -186,13 +204,15 @@ impl Metrics {
             text.sample(name, "", &[], text::float(value()));
         }
         let book = self.book.borrow();
-        if book.len() <= SERIES_INLINE {
+        if book.len() <= SERIES_INLINE && self.shared.is_none() {
             book.write(&mut text);
             return respond(text).into();
         }
-        let book = book.clone();
+        let mut book = book.clone();
+        let others = self.shared.as_ref().map(Place::others);
         // The engine's lane: numbers are wanted above all when the queue is full.
         let write = move |_: &mut Request| {
+            others.iter().for_each(|others| others.add_to(&mut book));
             book.write(&mut text);
             respond(text)
         };
@@ -231,6 +251,11 @@ impl Middleware for Metrics {
         if let Some(size) = size {
             book.received(key, size);
         }
+        self.shared.iter().for_each(Place::note);
+    }
+
+    fn idle(&self, now: Now) -> Option<Instant> {
+        self.shared.as_ref()?.idle(&self.book.borrow(), now.instant)
     }
 }
 

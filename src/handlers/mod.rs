@@ -19,5 +19,5 @@ mod pages;
 
 pub use events::{Channel, Event, events};
 pub use health::Health;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, SharedMetrics};
 pub use pages::{pages, problem};

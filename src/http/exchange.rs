@@ -73,6 +73,9 @@ pub struct Bookmark {
     pub close: bool,
     /// Which phase it is in.
     pub phase: u8,
+    /// Which of several applications it belongs to, where they are exchanged while
+    /// they run; 0 for a service that doesn't need it.
+    pub generation: u16,
     /// What to go on with.
     pub note: Option<Box<dyn Any + Send>>,
 }

@@ -17,6 +17,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Listener {
     inner: Inner,
+    /// What it was bound with, or set to; none for a socket that others have bound.
+    options: Option<SocketOptions>,
     /// What its clients' handshakes go by, if they have any.
     #[cfg(feature = "tls")]
     tls: Option<super::tls::Current>,
@@ -65,11 +67,12 @@ impl Listener {
             socket.set_only_v6(only_v6)?;
         }
         socket.set_reuse_address(true)?;
+        socket.set_reuse_port(options.reuse_port)?;
         socket.set_nonblocking(true)?;
         options.set_tcp(&socket)?;
         socket.bind(&address.into())?;
         options.listen(&socket)?;
-        Ok(Listener::of_tcp(socket.into()))
+        Ok(Listener { options: Some(options.clone()), ..Listener::of_tcp(socket.into()) })
     }
 
     /// Listens on a Unix socket: a path, or `@name` for an abstract name, which
@@ -135,6 +138,7 @@ impl Listener {
     fn new(inner: Inner) -> Listener {
         Listener {
             inner,
+            options: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -156,18 +160,22 @@ impl Listener {
     }
 
     /// Changes the options of a socket that listens already, but for the mode of a
-    /// file. Accepted sockets keep what they have.
+    /// file and `reuse_port`. Accepted sockets keep what they have.
     ///
     /// # Errors
     /// As the system says.
-    pub fn set(&self, options: &SocketOptions) -> io::Result<()> {
+    pub fn set(&mut self, options: &SocketOptions) -> io::Result<()> {
         match &self.inner {
             Inner::Tcp(listener) => {
                 options.set_tcp(listener)?;
-                options.listen(listener)
+                options.listen(listener)?;
             }
-            Inner::Unix(listener, _) => options.listen(listener),
+            Inner::Unix(listener, _) => options.listen(listener)?,
         }
+        if let Some(own) = &mut self.options {
+            own.clone_from(options);
+        }
+        Ok(())
     }
 
     /// The same socket once more, to be [handed over](super::handover) while the first
@@ -178,10 +186,41 @@ impl Listener {
     /// As the system says: no descriptor left.
     pub fn try_clone(&self) -> io::Result<Listener> {
         let socket = self.as_fd().try_clone_to_owned()?;
-        Ok(match &self.inner {
+        Ok(self.likewise(match &self.inner {
             Inner::Tcp(_) => Listener::of_tcp(socket),
             Inner::Unix(_, file) => Listener::of_unix(socket, file.clone()),
-        })
+        }))
+    }
+
+    /// One more on the same address, for another loop of this process, with the same
+    /// options. With TCP it has a queue of its own, and the system spreads clients
+    /// over all of them (`SO_REUSEPORT`). A Unix socket, and one that was
+    /// [inherited](Listener::inherit), is the same once more: whichever loop is first
+    /// takes the client.
+    ///
+    /// # Errors
+    /// As [`bind`](Listener::bind).
+    pub fn another(&self) -> io::Result<Listener> {
+        let (Inner::Tcp(listener), Some(options)) = (&self.inner, &self.options) else {
+            return self.try_clone();
+        };
+        let this = SockRef::from(listener);
+        let address = self.local_addr()?;
+        // It listens already, but others are let in only if all say so.
+        this.set_reuse_port(true)?;
+        let only_v6 = address.is_ipv6() && this.only_v6()?;
+        let options = SocketOptions { reuse_port: true, ..options.clone() };
+        Listener::with(address, only_v6, &options).map(|another| self.likewise(another))
+    }
+
+    /// That one, with all that this one has beside its socket.
+    fn likewise(&self, other: Listener) -> Listener {
+        Listener {
+            options: self.options.clone(),
+            #[cfg(feature = "tls")]
+            tls: self.tls.as_ref().map(super::tls::Current::another),
+            ..other
+        }
     }
 
     /// Where it listens, with TCP.

@@ -40,6 +40,11 @@ pub struct SocketOptions {
     /// is only seen in steps of the send buffer, megabytes at a time, and looks
     /// stalled between them. Linux only.
     pub tcp_notsent_lowat: Option<u32>,
+    /// `SO_REUSEPORT`, whether other processes of the same user may listen on the same
+    /// addresses if they say so, too: no. The system spreads clients over all of them,
+    /// each with a queue of its own. Who ends loses the clients that wait in its queue,
+    /// so this is no way to restart. TCP only.
+    pub reuse_port: bool,
     /// The permissions of a Unix socket's file: as the process's umask leaves them.
     /// Who may write may connect: 0o660 for the group, 0o666 for everybody.
     pub unix_mode: Option<u32>,
@@ -68,6 +73,7 @@ impl Default for SocketOptions {
             }),
             tcp_user_timeout: None,
             tcp_notsent_lowat: Some(128 * 1024),
+            reuse_port: false,
             unix_mode: None,
         }
     }

@@ -76,17 +76,25 @@ impl<S: Service, W: World> Reactor<S, W> {
             self.world.close_listener(listener);
         }
         self.accepting.close();
+        self.begin_sweep();
+    }
+
+    /// Has each connection looked at, some in each turn: deadlines have become
+    /// shorter.
+    pub(crate) fn begin_sweep(&mut self) {
         let last = self.slots.iter().map(|(slot, _)| slot).max();
         self.leaving.sweep = last.map(|last| (0, last));
     }
 
-    /// Moves some idle connections' deadlines; cuts everything at the limit.
+    /// Moves some connections' deadlines; when draining, cuts everything at the
+    /// limit.
     pub(crate) fn sweep(&mut self) {
         let now = self.shared.tick;
         if let Some((from, last)) = self.leaving.sweep {
             let to = last.min(from + SWEEP_PER_TURN);
+            let leave = self.shared.draining;
             for slot in from..=to {
-                self.with(slot, |driver| driver.begin_to_leave());
+                self.with(slot, |d| if leave { d.begin_to_leave() } else { d.drive() });
             }
             self.leaving.sweep = (to < last).then_some((to + 1, last));
         }

@@ -54,6 +54,9 @@ pub(crate) struct Shared {
     /// The configuration's `idle_timeout`.
     pub(crate) idle: Span,
     pub(crate) draining: bool,
+    /// Somebody is trusted to speak for others, or was once: exchanges may carry
+    /// what was said.
+    pub(crate) believing: bool,
     /// Who is here, by address.
     pub(crate) visitors: Visitors,
     /// Connections that are [`REBUFFED`](Bits::REBUFFED).

@@ -12,10 +12,11 @@
 //!
 //! **The queue is bounded**, whoever calls how often: there is one parcel at most
 //! for each job that a helper was given, one wake for each connection, one word of
-//! memory to be swept for each burst and its end, and one command, the one that
-//! comes to most.
+//! memory to be swept for each burst and its end, one command, the one that comes to
+//! most, and one of each kind of question.
 
 use super::slots::{ConnectionId, table};
+use crate::config::Config;
 use crate::http::{Exchange, Home, Pull, Sink, Source};
 use std::fmt;
 use std::io;
@@ -38,6 +39,21 @@ pub(crate) enum Parcel {
     Sweep,
     /// For the loop itself.
     Command(Command),
+    /// The same, about nothing that can't wait.
+    Ask(Ask),
+    /// Other limits and times, from now on.
+    Config(Box<Config>),
+}
+
+/// What else can be asked of a loop, by any number of people: it is done once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Turn once, so that the service's `idle` is called.
+    Turn,
+    /// Write your state to the log.
+    Report,
+    /// Say that you are not ready, wherever that is asked.
+    Unready,
 }
 
 /// What a server's handle can ask of its loop.
@@ -71,6 +87,10 @@ pub struct Inbox {
 struct Queue {
     parcels: Vec<Parcel>,
     command: Option<Command>,
+    /// Of each kind, whether it was asked for.
+    asked: [bool; Ask::ALL.len()],
+    /// The last one counts.
+    config: Option<Box<Config>>,
     /// By slot: the last wake.
     woken: Vec<Woken>,
     /// Slots that the loop may have: no other one is woken.
@@ -89,14 +109,34 @@ struct Woken {
 impl Inbox {
     /// An empty inbox; `bell` wakes the poll and may be called from any thread.
     pub fn new(bell: impl Fn() + Send + Sync + 'static) -> Inbox {
-        let queue =
-            Queue { parcels: parcels(), command: None, woken: table(), slots_max: 0, round: 1 };
+        let queue = Queue {
+            parcels: parcels(),
+            command: None,
+            asked: [false; Ask::ALL.len()],
+            config: None,
+            woken: table(),
+            slots_max: 0,
+            round: 1,
+        };
         Inbox { queue: Mutex::new(queue), bell: Box::new(bell) }
     }
 
     /// Asks something of the loop.
     pub fn command(&self, command: Command) {
         self.ring_after(|queue| queue.command = Some(command.and(queue.command)));
+    }
+
+    pub(crate) fn ask(&self, ask: Ask) {
+        self.ring_after(|queue| {
+            if let Some(asked) = queue.asked.get_mut(ask as usize) {
+                *asked = true;
+            }
+        });
+    }
+
+    /// Gives the loop other limits and times.
+    pub(crate) fn configure(&self, config: Config) {
+        self.ring_after(|queue| queue.config = Some(Box::new(config)));
     }
 
     pub(crate) fn put(&self, parcel: Parcel) {
@@ -126,6 +166,12 @@ impl Inbox {
         std::mem::swap(&mut queue.parcels, parcels);
         queue.round += 1;
         parcels.extend(queue.command.take().map(Parcel::Command));
+        parcels.extend(queue.config.take().map(Parcel::Config));
+        if queue.asked.contains(&true) {
+            let asked = std::mem::take(&mut queue.asked);
+            let asked = Ask::ALL.iter().zip(asked).filter(|(_, asked)| *asked);
+            parcels.extend(asked.map(|(ask, _)| Parcel::Ask(*ask)));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -141,7 +187,10 @@ pub(super) fn parcels() -> Vec<Parcel> {
 
 impl Queue {
     fn is_empty(&self) -> bool {
-        self.parcels.is_empty() && self.command.is_none()
+        self.parcels.is_empty()
+            && self.command.is_none()
+            && self.config.is_none()
+            && !self.asked.contains(&true)
     }
 
     /// Queues a wake, unless that connection's is here already, or a later one's in
@@ -161,6 +210,10 @@ impl Queue {
             self.parcels.push(Parcel::Wake(id));
         }
     }
+}
+
+impl Ask {
+    const ALL: [Ask; 3] = [Ask::Turn, Ask::Report, Ask::Unready];
 }
 
 impl Command {
@@ -196,6 +249,8 @@ impl fmt::Debug for Parcel {
             Parcel::Warm(id) => write!(f, "Warm({id:?})"),
             Parcel::Sweep => f.write_str("Sweep"),
             Parcel::Command(command) => write!(f, "{command:?}"),
+            Parcel::Ask(ask) => write!(f, "{ask:?}"),
+            Parcel::Config(_) => write!(f, "Config"),
         }
     }
 }
@@ -266,6 +321,24 @@ mod tests {
         assert_eq!(take(&inbox), [""; 0]);
         assert_eq!(rung.load(Ordering::Relaxed), 0);
         assert!(inbox.lock().woken.is_empty());
+    }
+
+    #[test]
+    fn questions_are_put_once() {
+        let (inbox, rung) = inbox(1);
+        for _ in 0..1000 {
+            inbox.ask(Ask::Report);
+            inbox.ask(Ask::Turn);
+            inbox.configure(Config::default());
+        }
+        assert_eq!(rung.load(Ordering::Relaxed), 1);
+        assert_eq!(take(&inbox), ["Config", "Turn", "Report"]);
+        assert_eq!(take(&inbox), [""; 0]);
+        for (i, ask) in Ask::ALL.iter().enumerate() {
+            assert_eq!(*ask as usize, i);
+            inbox.ask(*ask);
+        }
+        assert_eq!(rung.load(Ordering::Relaxed), 2);
     }
 
     #[test]

@@ -50,7 +50,9 @@ mod input;
 mod introduction;
 mod measure;
 mod output;
+mod reload;
 mod reply;
+mod report;
 mod slots;
 mod steps;
 mod turn;
@@ -60,6 +62,7 @@ mod world;
 
 pub use clock::Tick;
 pub use errand::Errand;
+pub(crate) use inbox::Ask;
 pub use inbox::{Command, Inbox};
 pub use slots::{ConnectionId, Slots};
 pub use turn::Reactor;

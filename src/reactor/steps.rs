@@ -34,7 +34,7 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.connection.http.close_after();
         }
         let is_secure = self.connection.socket.is_secure();
-        if is_secure || !self.shared.config.trusted.is_empty() {
+        if is_secure || self.shared.believing {
             // What a proxy said of the last request doesn't hold for this one.
             stamp(&mut exchange.request, self.connection.peer, self.id);
             if is_secure {

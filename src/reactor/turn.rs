@@ -90,6 +90,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             inbox,
             stats,
             draining: false,
+            believing: !config.trusted.is_empty(),
             visitors: Visitors::default(),
             rebuffed: 0,
             idle: Span::of(config.idle_timeout),
@@ -150,7 +151,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         if self.accepting.is_pending() {
             self.accept();
         }
-        if self.shared.draining {
+        if self.shared.draining || self.leaving.is_sweeping() {
             self.sweep();
         }
         // 7 reap
@@ -336,6 +337,8 @@ impl<S: Service, W: World> Reactor<S, W> {
             }
             Parcel::Sweep => self.clean_up(),
             Parcel::Command(command) => self.obey(command),
+            Parcel::Ask(ask) => self.answer(ask),
+            Parcel::Config(config) => self.reconfigure(*config),
             // The connection is gone: its source is dropped here, its sink where it
             // may block.
             Parcel::Sink(from, sink, ..) => {

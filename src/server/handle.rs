@@ -1,7 +1,8 @@
 //! Handles: how other threads end a server, and see what it has done.
 
+use crate::config::Config;
 use crate::error::Error;
-use crate::reactor::{Command, Inbox};
+use crate::reactor::{Ask, Command, Inbox};
 use crate::stats::Stats;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,16 +10,38 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Ends a server from any thread, and tells what it has done. Cheap to clone;
-/// harmless once the server is over.
+/// harmless once the server is over. Of a server with several reactors it reaches
+/// all.
 #[derive(Clone, Debug)]
 pub struct Handle {
+    reactors: Arc<[One]>,
+}
+
+/// One loop, from outside.
+#[derive(Clone, Debug)]
+struct One {
     inbox: Arc<Inbox>,
     stats: Arc<Stats>,
+    /// Clients that it may have: its share, and what descriptors allow.
+    connections_max: usize,
 }
 
 impl Handle {
-    pub(crate) fn new(inbox: Arc<Inbox>, stats: Arc<Stats>) -> Handle {
-        Handle { inbox, stats }
+    pub(crate) fn new(inbox: Arc<Inbox>, stats: Arc<Stats>, connections_max: usize) -> Handle {
+        Handle { reactors: Arc::new([One { inbox, stats, connections_max }]) }
+    }
+
+    /// One for all of these.
+    pub(crate) fn all(handles: &[Handle]) -> Handle {
+        Handle { reactors: handles.iter().flat_map(|one| one.reactors.iter().cloned()).collect() }
+    }
+
+    /// Lets the loops know of each other's counters, for metrics.
+    pub(crate) fn introduce(&self) {
+        let all: Vec<_> = self.reactors.iter().map(|one| Arc::downgrade(&one.stats)).collect();
+        for one in self.reactors.iter() {
+            one.stats.introduce(&all);
+        }
     }
 
     /// Takes no new clients, lets what is under way finish, and ends. What is
@@ -30,23 +53,80 @@ impl Handle {
     /// every reply from here on says `Connection: close`. Called again, it can
     /// only bring the end closer.
     pub fn drain(&self, limit: Duration) {
-        self.inbox.command(Command::Drain(limit));
+        self.command(Command::Drain(limit));
     }
 
     /// Ends now: what is under way is cut. Jobs that helpers were given are
     /// still run, for `Config::join_limit` at most.
     pub fn stop(&self) {
-        self.inbox.command(Command::Stop);
+        self.command(Command::Stop);
     }
 
-    /// The loop's counters; they outlive it.
+    /// Serves on, but is not ready any more: [`Health`](crate::handlers::Health)
+    /// answers 503 at `/readyz`. To be called before [`drain`](Handle::drain), by as
+    /// much as balancers need to notice.
+    pub fn unready(&self) {
+        self.ask(Ask::Unready);
+    }
+
+    /// Writes the loop's state to the log, on the level of information: connections
+    /// by state, timers, buffers, helpers, why connections ended.
+    pub fn report(&self) {
+        self.ask(Ask::Report);
+    }
+
+    /// Has the loop turn once, so that [`Service::idle`](crate::http::Service::idle)
+    /// is called: for a service that is told something by other threads.
+    pub fn turn(&self) {
+        self.ask(Ask::Turn);
+    }
+
+    /// Other limits and times, from now on, for clients that are there as well.
+    /// What the loop was built with stays: `helpers_min`, `helpers_max`,
+    /// `helper_queue`, `join_limit`, `buffers_max` and `server_name`; so does
+    /// `limits.body_max`, which the application has taken over. Without effect
+    /// while the server drains.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for values that make no sense; nothing is changed then.
+    pub fn configure(&self, config: &Config) -> Result<(), Error> {
+        config.check()?;
+        let share = super::share(config, self.reactors.len());
+        for one in self.reactors.iter() {
+            let connections_max = share.connections_max.min(one.connections_max);
+            one.inbox.configure(Config { connections_max, ..share.clone() });
+        }
+        Ok(())
+    }
+
+    /// The loop's counters; they outlive it. Of several loops it is the first one's.
     pub fn stats(&self) -> &Stats {
-        &self.stats
+        // A handle is made of one loop at least.
+        let first = self.reactors.first().map(|one| &*one.stats);
+        first.unwrap_or_else(|| Stats::none())
+    }
+
+    /// The counters of each loop, in order.
+    pub fn reactors(&self) -> impl ExactSizeIterator<Item = &Stats> {
+        self.reactors.iter().map(|one| &*one.stats)
+    }
+
+    /// The counters of all loops together, as they are now.
+    pub fn total(&self) -> Stats {
+        Stats::total(self.reactors())
+    }
+
+    fn command(&self, command: Command) {
+        self.reactors.iter().for_each(|one| one.inbox.command(command));
+    }
+
+    fn ask(&self, ask: Ask) {
+        self.reactors.iter().for_each(|one| one.inbox.ask(ask));
     }
 }
 
-/// A server on a thread of its own. Dropping it stops the server and waits for
-/// the thread.
+/// A server on threads of its own, one for each reactor. Dropping it stops the
+/// server and waits for the threads.
 ///
 /// ```
 /// use onepoll::{App, Request, Server};
@@ -63,18 +143,18 @@ impl Handle {
 /// ```
 #[derive(Debug)]
 pub struct Background {
-    thread: Option<JoinHandle<Result<(), Error>>>,
+    threads: Vec<JoinHandle<Result<(), Error>>>,
     handle: Handle,
     address: SocketAddr,
 }
 
 impl Background {
     pub(crate) fn new(
-        thread: JoinHandle<Result<(), Error>>,
+        threads: Vec<JoinHandle<Result<(), Error>>>,
         handle: Handle,
         address: SocketAddr,
     ) -> Background {
-        Background { thread: Some(thread), handle, address }
+        Background { threads, handle, address }
     }
 
     /// A handle to end it with.
@@ -96,17 +176,22 @@ impl Background {
         self.wait()
     }
 
+    /// Waits for all; of several errors the first counts.
     fn wait(&mut self) -> Result<(), Error> {
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        thread.join().unwrap_or_else(|_| {
-            Err(Error::io("the server's thread")(std::io::Error::other("it panicked")))
-        })
+        let mut result = Ok(());
+        for thread in self.threads.drain(..) {
+            let ended = thread.join().unwrap_or_else(|_| {
+                Err(Error::io("the server's thread")(std::io::Error::other("it panicked")))
+            });
+            result = result.and(ended);
+        }
+        result
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        if self.thread.is_some() {
+        if !self.threads.is_empty() {
             self.handle.stop();
             if let Err(error) = self.wait() {
                 log::error!("{error}");

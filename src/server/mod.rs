@@ -16,6 +16,7 @@
 //! ```
 
 mod handle;
+mod several;
 mod world;
 
 pub use handle::{Background, Handle};
@@ -32,13 +33,16 @@ use crate::stats::Stats;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use world::RealWorld;
 
 /// Descriptors kept for everything that is not a client's socket: listeners,
 /// poll, waker, log files, and files being opened.
 const DESCRIPTORS_KEPT: usize = 64;
+/// Memory for buffers that a loop has at least, in bytes: what a configuration may
+/// say at least.
+const BUFFERS_LEAST: usize = 1 << 20;
 /// How long a helper thread without work stays.
 const HELPER_IDLE: Duration = Duration::from_secs(10);
 
@@ -63,6 +67,17 @@ impl Server {
     /// [`Error::Listen`], naming the address.
     pub fn bind(address: impl ToSocketAddrs + std::fmt::Debug) -> Result<Server, Error> {
         Server::new().and_bind(address)
+    }
+
+    /// As [`bind`](Server::bind), but other processes of the same user may listen on
+    /// the same addresses if they say so, too: see
+    /// [`SocketOptions::reuse_port`](SocketOptions), which is set for all to come.
+    ///
+    /// # Errors
+    /// As [`bind`](Server::bind).
+    pub fn bind_shared(address: impl ToSocketAddrs + std::fmt::Debug) -> Result<Server, Error> {
+        let options = SocketOptions { reuse_port: true, ..SocketOptions::default() };
+        Server { options, ..Server::new() }.and_bind(address)
     }
 
     /// Listens on a Unix socket: a path, or `@name` for an abstract name (Linux).
@@ -108,14 +123,14 @@ impl Server {
     }
 
     /// Sets options of the listening sockets: those there are, and those to come.
-    /// The mode of a Unix socket counts for those to come only.
+    /// The mode of a Unix socket and `reuse_port` count for those to come only.
     ///
     /// # Errors
     /// [`Error::Listen`] for the address whose socket can't have them.
     pub fn sockets(mut self, options: &SocketOptions) -> Result<Server, Error> {
-        for listener in &self.listeners {
-            let failed = |source| Error::Listen { address: listener.to_string(), source };
-            listener.set(options).map_err(failed)?;
+        for listener in &mut self.listeners {
+            let set = listener.set(options);
+            set.map_err(|source| Error::Listen { address: listener.to_string(), source })?;
         }
         self.options = options.clone();
         Ok(self)
@@ -187,8 +202,10 @@ impl Server {
             (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         let listener = match address.ip() {
             ip if ip == any_v4 && any(any_v6) => return Ok(()), // it is taken care of
-            ip if ip == any_v6 && any(any_v4) => Listener::with(address, true, &self.options)?,
-            _ => Listener::with(address, false, &self.options)?,
+            ip => {
+                let only_v6 = ip == any_v6 && any(any_v4);
+                Listener::with(address, only_v6, &self.options)?
+            }
         };
         self.listeners.push(listener);
         Ok(())
@@ -240,29 +257,21 @@ impl Server {
     /// [`Error::Config`] for limits that make no sense, [`Error::Route`] for
     /// routes that conflict, [`Error::Io`] if the system refuses a poll, a
     /// waker or the first helper thread.
-    pub fn start<S: Service>(self, mut service: S) -> Result<Running<S>, Error> {
-        let Server { listeners, mut config, .. } = self;
-        config.check()?;
-        if listeners.is_empty() {
+    pub fn start<S: Service>(self, service: S) -> Result<Running<S>, Error> {
+        self.check()?;
+        let Server { listeners, config, .. } = self;
+        let helpers = Helpers::new(&config)?;
+        let descriptors = descriptors_for_clients();
+        Running::new(service, listeners, config, &helpers, descriptors)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.config.check()?;
+        if self.listeners.is_empty() {
             let why = "there are none: nobody could connect".to_owned();
             return Err(Error::Config { field: "listeners", why });
         }
-        service.prepare(&config)?;
-        config.connections_max = config.connections_max.min(descriptors_for_clients());
-        let pool = Pool::new(Settings {
-            min: config.helpers_min,
-            max: config.helpers_max,
-            queue: config.helper_queue,
-            idle: HELPER_IDLE,
-            name: "onepoll-helper".to_owned(),
-        });
-        let pool = Arc::new(pool.map_err(Error::io("starting a helper thread"))?);
-        let join_limit = config.join_limit;
-        let (world, inbox) = RealWorld::new(listeners, Arc::clone(&pool))?;
-        let stats = Arc::new(Stats::new(Arc::clone(pool.stats())));
-        let handle = Handle::new(Arc::clone(&inbox), Arc::clone(&stats));
-        let reactor = Reactor::new(service, world, config, inbox, stats);
-        Ok(Running { reactor, handle, pool, join_limit })
+        Ok(())
     }
 
     /// Serves on a thread of its own. The application is made there, by the
@@ -275,31 +284,12 @@ impl Server {
         S: Service,
         F: FnOnce() -> S + Send + 'static,
     {
-        // Of Unix sockets alone there is none.
-        let address = self.local_addrs().next();
-        let address = address.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
-        let (send, receive) = std::sync::mpsc::sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name("onepoll".to_owned())
-            .spawn(move || {
-                let mut running = match self.start(factory()) {
-                    Ok(running) => running,
-                    Err(error) => {
-                        let _ = send.send(Err(error));
-                        return Ok(());
-                    }
-                };
-                let _ = send.send(Ok(running.handle()));
-                running.run_on()
-            })
-            .map_err(Error::io("starting the server's thread"))?;
-        match receive.recv() {
-            Ok(Ok(handle)) => Ok(Background::new(thread, handle, address)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => {
-                Err(Error::io("starting the server's thread")(std::io::Error::other("it panicked")))
-            }
-        }
+        let factory = Mutex::new(Some(factory));
+        self.try_reactors(1, move |_| {
+            let factory = factory.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let missing = || std::io::Error::other("it is called once");
+            factory.map(|make| make()).ok_or_else(|| Error::io("making the service")(missing()))
+        })
     }
 }
 
@@ -325,13 +315,38 @@ impl Default for Server {
 /// ```
 #[derive(Debug)]
 pub struct Running<S: Service> {
+    /// First: jobs end while there is a loop to come home to.
+    _helpers: Arc<Helpers>,
     reactor: Reactor<S, RealWorld>,
     handle: Handle,
+}
+
+/// The helper threads of a server. Whichever loop ends last waits for them.
+#[derive(Debug)]
+struct Helpers {
     pool: Arc<Pool>,
     join_limit: Duration,
 }
 
 impl<S: Service> Running<S> {
+    /// One loop with these listeners; `descriptors` are its share of those.
+    fn new(
+        mut service: S,
+        listeners: Vec<Listener>,
+        mut config: Config,
+        helpers: &Arc<Helpers>,
+        descriptors: usize,
+    ) -> Result<Running<S>, Error> {
+        service.prepare(&config)?;
+        config.connections_max = config.connections_max.min(descriptors);
+        let helpers = Arc::clone(helpers);
+        let (world, inbox) = RealWorld::new(listeners, Arc::clone(&helpers.pool))?;
+        let stats = Arc::new(Stats::new(Arc::clone(helpers.pool.stats())));
+        let handle = Handle::new(Arc::clone(&inbox), Arc::clone(&stats), descriptors);
+        let reactor = Reactor::new(service, world, config, inbox, stats);
+        Ok(Running { _helpers: helpers, reactor, handle })
+    }
+
     /// One turn of the loop: waits until something happens, `max_wait` at most,
     /// and deals with it. `false`: it is over.
     ///
@@ -378,12 +393,36 @@ impl<S: Service> AsFd for Running<S> {
     }
 }
 
-impl<S: Service> Drop for Running<S> {
+impl Helpers {
+    fn new(config: &Config) -> Result<Arc<Helpers>, Error> {
+        let pool = Pool::new(Settings {
+            min: config.helpers_min,
+            max: config.helpers_max,
+            queue: config.helper_queue,
+            idle: HELPER_IDLE,
+            name: "onepoll-helper".to_owned(),
+        });
+        let pool = Arc::new(pool.map_err(Error::io("starting a helper thread"))?);
+        Ok(Arc::new(Helpers { pool, join_limit: config.join_limit }))
+    }
+}
+
+impl Drop for Helpers {
     fn drop(&mut self) {
         let left = self.pool.shutdown(self.join_limit);
         if left > 0 {
             log::warn!("{left} helper threads did not end in {:?}; left alone", self.join_limit);
         }
+    }
+}
+
+/// One loop's share of what a server may take.
+fn share(config: &Config, reactors: usize) -> Config {
+    let of = |all: usize, least: usize| all.div_ceil(reactors.max(1)).max(least);
+    Config {
+        connections_max: of(config.connections_max, 1),
+        buffers_max: of(config.buffers_max, BUFFERS_LEAST),
+        ..config.clone()
     }
 }
 

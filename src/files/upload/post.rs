@@ -175,7 +175,7 @@ impl Form {
 
     /// Gives all files their names, or none of them.
     fn place_all(&mut self) -> io::Result<Vec<Saved>> {
-        let _lock = self.desk.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.desk.uploads.common.names.lock().unwrap_or_else(PoisonError::into_inner);
         self.files.iter().try_for_each(|file| self.may_be(&file.name))?;
         let overwrite = self.desk.uploads.overwrite;
         let existing = if overwrite { Existing::Replace } else { Existing::Keep };

@@ -107,7 +107,7 @@ impl Store for PutFile {
             file.sync()?;
         }
         let existing = if uploads.overwrite { Existing::Replace } else { Existing::Keep };
-        let lock = desk.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = uploads.common.names.lock().unwrap_or_else(PoisonError::into_inner);
         may_be(request, desk, folder, name)?;
         let placed = file.place(name.as_bytes(), existing)?;
         drop(lock);

@@ -442,3 +442,17 @@ fn other_methods_and_no_uploads() {
     assert_eq!(closed.put("/a", &[], "x").status, Status::METHOD_NOT_ALLOWED);
     assert!(closed.names().is_empty());
 }
+
+/// On several loops, and when one application takes another's place.
+#[test]
+fn uploads_beside_others_wait_for_each_other() {
+    let first = Uploads::new();
+    let second = Uploads::new().max(1).beside(&first);
+    assert_eq!(second.max, 1);
+    let held = first.common.names.lock().unwrap();
+    for other in [&second, &first.clone()] {
+        assert!(other.common.names.try_lock().is_err());
+    }
+    assert!(Uploads::new().common.names.try_lock().is_ok());
+    drop(held);
+}

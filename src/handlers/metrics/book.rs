@@ -81,6 +81,11 @@ impl Histogram {
         }
         self.sum += u128::from(value);
     }
+
+    fn merge(&mut self, other: &Histogram) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
+        self.sum += other.sum;
+    }
 }
 
 impl Book {
@@ -146,6 +151,42 @@ impl Book {
     /// A reply's content has so many bytes.
     pub(super) fn sent(&mut self, key: Key, size: u64) {
         add_size(&mut self.sent, self.series_max, key, size);
+    }
+
+    /// Adds what another has counted, with the same bounds.
+    pub(super) fn add(&mut self, other: &Book) {
+        if self.bounds != other.bounds {
+            return;
+        }
+        for (route, list) in &other.routes {
+            for (key, times) in list {
+                self.add_times(route, *key, times);
+            }
+        }
+        let counts = self.active.iter_mut().flatten().zip(other.active.iter().flatten());
+        counts.for_each(|(count, more)| *count += more);
+        for (mine, theirs) in [(&mut self.received, &other.received), (&mut self.sent, &other.sent)]
+        {
+            for (key, sizes) in theirs {
+                match mine.iter_mut().find(|it| it.0 == *key) {
+                    Some((_, own)) => own.merge(sizes),
+                    None => mine.push((*key, sizes.clone())),
+                }
+            }
+        }
+    }
+
+    /// All loops together may have more series than one: as many more as there are
+    /// loops, in the worst case.
+    fn add_times(&mut self, route: &str, key: Key, times: &Histogram) {
+        let list = self.routes.entry(route.into()).or_default();
+        match list.iter_mut().find(|it| it.0 == key) {
+            Some((_, own)) => own.merge(times),
+            None => {
+                list.push((key, times.clone()));
+                self.series += 1;
+            }
+        }
     }
 
     pub(super) fn write(&self, text: &mut Text) {
@@ -229,6 +270,36 @@ mod tests {
         };
         let all: u64 = book.routes.values().map(|list| count(list)).sum();
         assert_eq!((all, count(&book.sent), count(&book.received)), (1798, 1798, 1798));
+    }
+
+    #[test]
+    fn books_are_added_up() {
+        let mut books = [1, 2].map(|times| {
+            let mut book = Book::new(&[Duration::from_secs(1)], 5);
+            for (route, status) in [("/", 200), ("/", 404), ("/own", 200 + times as u16)] {
+                for _ in 0..times {
+                    let key = Key::new(&Method::GET, status);
+                    book.done(route, key, Duration::from_millis(1));
+                    book.sent(key, 7);
+                }
+            }
+            book
+        });
+        let (sum, other) = books.split_at_mut(1);
+        sum[0].add(&other[0]);
+        let mut text = Text::default();
+        sum[0].write(&mut text);
+        let text = text.finish();
+        let count = |route: &str, status: &str, value: &str| {
+            let labels = format!("http_route=\"{route}\",http_response_status_code=\"{status}\"");
+            let name = "http_server_request_duration_seconds_count{http_request_method=\"GET\"";
+            assert!(text.contains(&format!("{name},{labels}}} {value}\n")), "{labels}\n{text}");
+        };
+        count("/", "200", "3");
+        count("/", "404", "3");
+        count("/own", "201", "1");
+        count("/own", "202", "2");
+        assert_eq!(sum[0].len(), 4);
     }
 
     #[test]

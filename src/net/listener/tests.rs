@@ -43,12 +43,13 @@ fn accepted_sockets_inherit_what_was_set() {
         probes: Some(Probes { after: 9 * second, every: 2 * second, count: 3 }),
         tcp_user_timeout: Some(5 * second),
         tcp_notsent_lowat: Some(4096),
+        reuse_port: false,
         unix_mode: None,
     };
     let none = SocketOptions { probes: None, ..options };
     // Set before and after it listens.
     let (before, _one) = listener_on(&options);
-    let after = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut after = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     after.set(&options).unwrap();
     let _two = std::net::TcpStream::connect(after.local_addr().unwrap()).unwrap();
     for listener in [&before, &after] {

@@ -148,6 +148,11 @@ impl Current {
         Current { tls: tls.clone(), config: RefCell::new(config) }
     }
 
+    /// One more, for another listener.
+    pub(in crate::net) fn another(&self) -> Current {
+        Current::new(&self.tls)
+    }
+
     pub(in crate::net) fn config(&self) -> Arc<ServerConfig> {
         let mut config = self.config.borrow_mut(); // no call in here comes back to it
         let generation = self.tls.generation();
