@@ -13,6 +13,10 @@ mod limits;
 mod net;
 #[path = "cli/served.rs"]
 mod served;
+#[path = "cli/settings.rs"]
+mod settings;
+#[path = "cli/signals.rs"]
+mod signals;
 mod support;
 #[cfg(feature = "tls-self-signed")]
 #[path = "cli/tls.rs"]

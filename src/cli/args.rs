@@ -4,6 +4,7 @@ mod access;
 mod address;
 mod bench;
 mod content;
+mod life;
 mod limits;
 pub(super) mod net;
 #[cfg(feature = "tls")]
@@ -13,19 +14,23 @@ pub(super) use access::{AccessArgs, UploadArgs};
 pub(super) use address::AddressArgs;
 pub(super) use bench::{BenchArgs, BenchCommand, CompareArgs};
 pub(super) use content::{CacheArgs, ContentArgs};
+pub(super) use life::LifeArgs;
 pub(super) use limits::LimitArgs;
 pub(super) use net::{CrowdArgs, ProxyArgs, SocketArgs};
 #[cfg(feature = "tls")]
 pub(super) use tls::{ClientsArg, TlsArgs};
 
+use super::values;
 use clap::builder::styling::Styles;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// An HTTP/1.1 server in one poll loop.
 #[derive(Debug, Parser)]
 #[command(name = "onepoll", version, about, styles = Styles::plain(), max_term_width = 100)]
 #[command(after_help = "RUST_LOG=LEVEL,TARGET=LEVEL.. filters the log further.")]
+#[command(disable_help_subcommand = true)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -47,6 +52,30 @@ pub(super) enum Command {
     /// Load a server and measure how it answers
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(Box<BenchArgs>),
+    /// Ask a server whether it is well: exit code 0 if the answer is 200 to 299, else 1
+    Health(HealthArgs),
+    /// Write the completions of a shell to the standard output
+    Completions {
+        /// For which one
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page, in roff, to the standard output: `onepoll man | man -l -`
+    Man {
+        /// The page of this command instead of the first one
+        command: Option<String>,
+    },
+}
+
+/// What `onepoll health` can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct HealthArgs {
+    /// What to ask for: http://HOST:PORT/PATH, or unix:SOCKET, unix:SOCKET:/PATH
+    #[arg(value_parser = super::health::target)]
+    pub(super) url: super::health::Target,
+
+    /// How long the answer may take, all in all
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = values::timeout)]
+    pub(super) timeout: Duration,
 }
 
 /// Everything that `onepoll serve` can be told.
@@ -87,9 +116,16 @@ pub(super) struct ServeArgs {
     #[command(flatten, next_help_heading = "Limits")]
     pub(super) crowd: CrowdArgs,
 
-    /// How requests are logged, on the standard output
+    #[command(flatten, next_help_heading = "Life")]
+    pub(super) life: LifeArgs,
+
+    /// How requests are logged
     #[arg(long, value_name = "FORMAT", default_value = "combined", help_heading = LOG)]
     pub(super) log_format: LogFormat,
+
+    /// Log requests to FILE, opened anew on SIGHUP [default: the standard output]
+    #[arg(long, value_name = "FILE", help_heading = LOG)]
+    pub(super) access_log: Option<PathBuf>,
 }
 
 /// How requests are logged. Without texts for the help, as in `OverloadArg`.
@@ -111,7 +147,9 @@ Examples:
   onepoll serve --upload --auth-file users drop  a place to leave files, with passwords
   onepoll serve --tls-cert c.pem --tls-key k.pem --tls-redirect 8080 -p 8443  over HTTPS
 
-TIME is 500ms, 10s, 2m or 1h. SIZE is 4096, 64k, 10M or 1G.";
+TIME is 500ms, 10s, 2m or 1h. SIZE is 4096, 64k, 10M or 1G.
+Every --long-flag is also a key of --config's file, long-flag = value, and a variable,
+ONEPOLL_LONG_FLAG; the folder is root. A flag counts before a variable, that before the file.";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,7 @@
 //! `onepoll bench`: a load, its progress on the terminal, its results.
 
 use super::args::{BenchArgs, BenchCommand, CompareArgs};
-use super::signals;
+use super::signals::{self, Ask};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use onepoll::Error;
 use onepoll::bench::{Comparison, Plan, Progress, Report, Stop, compare, run_with};
@@ -104,7 +104,10 @@ fn bar(length: Option<u64>) -> ProgressBar {
 /// Ctrl-C ends the load, and what there is is shown.
 fn watch(stop: &Stop) -> Result<signals::Watch, Error> {
     let stop = stop.clone();
-    let watch = signals::watch(move |_| stop.stop());
+    let watch = signals::watch(move |ask| match ask {
+        Ask::Drain | Ask::Stop | Ask::Reload => stop.stop(),
+        Ask::Report => {}
+    });
     watch.map_err(|source| Error::Io { doing: "watching for signals", source })
 }
 

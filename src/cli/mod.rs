@@ -1,26 +1,36 @@
 //! The command line: what was asked for, checked, and turned into options.
 //!
 //! ```text
-//!   args -> clap -> Args { Serve(ServeArgs), .. } -> serve(): App, Server, Config
-//!            |                                        |
-//!            | wrong usage                            | onepoll::Error
-//!            v                                        v
+//!   arguments, variables, file -> settings -> Args { Serve(ServeArgs), .. }
+//!                                    |            |
+//!                                    |            '-> serve(): App, Server, Config
+//!                                    | wrong usage      |
+//!                                    |                  | onepoll::Error
+//!                                    v                  v
 //!            one line on the standard error, and the exit code
 //! ```
 
 mod args;
 mod bench;
+mod health;
 mod inherited;
+mod life;
+mod live;
 mod log;
+mod notify;
+mod pages;
 mod secrets;
 mod serve;
+mod settings;
 mod signals;
+mod site;
 mod urls;
 mod values;
 
-use args::{Args, Command};
-use clap::Parser;
+use args::Command;
 use clap::error::ErrorKind;
+use settings::{Settings, Surroundings, Wrong};
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -34,15 +44,42 @@ const NO_COMMAND: ErrorKind = ErrorKind::DisplayHelpOnMissingArgumentOrSubcomman
 
 /// Runs the command that the process's arguments ask for.
 pub(crate) fn run() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let settings = match settings::read(words.clone(), &Surroundings::real()) {
+        Ok(settings) => settings,
         // `--help`, `--version`, and no command at all: a page of its own.
-        Err(error) if !error.use_stderr() || error.kind() == NO_COMMAND => error.exit(),
-        Err(error) => {
+        Err(Wrong::Usage(error)) if !error.use_stderr() || error.kind() == NO_COMMAND => {
+            error.exit()
+        }
+        Err(Wrong::Usage(error)) => {
             complain(&one_line(&error.to_string()));
             return ExitCode::from(USAGE);
         }
+        Err(Wrong::Layer(line)) => {
+            complain(&line);
+            return ExitCode::from(USAGE);
+        }
     };
+    let result = match &settings.args.command {
+        Command::Serve(_) | Command::Bench(_) => return logged(settings, words),
+        Command::Health(args) => {
+            health::ask(&args.url, args.timeout).map_err(|why| (format!("health: {why}"), FAILED))
+        }
+        Command::Completions { shell } => pages::completions(*shell),
+        Command::Man { command } => pages::man(command.as_deref()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((line, code)) => {
+            complain(&line);
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Serves or looks whether it could, or loads others: what has a log.
+fn logged(mut settings: Settings, words: Vec<OsString>) -> ExitCode {
+    let args = &settings.args;
     let rust_log = std::env::var("RUST_LOG").unwrap_or_default();
     let (filter, wrong) = log::Filter::new(args.verbose, args.quiet, &rust_log);
     if let Err(error) = log::init(filter) {
@@ -52,9 +89,16 @@ pub(crate) fn run() -> ExitCode {
     for part in wrong {
         ::log::warn!("RUST_LOG: {part:?} is neither a level nor target=level: left out");
     }
-    let result = match args.command {
-        Command::Serve(args) => serve::serve(&args).map(|()| true),
-        Command::Bench(args) => bench::bench(&args),
+    for warning in std::mem::take(&mut settings.warnings) {
+        ::log::warn!("{warning}");
+    }
+    let result = match &settings.args.command {
+        Command::Bench(args) => bench::bench(args),
+        Command::Serve(args) if args.life.check => {
+            pages::print(&settings::show(&settings));
+            serve::check(args).map(|()| true)
+        }
+        _ => serve::serve(settings, words).map(|()| true),
     };
     // The log first, so that the error is the last line on a terminal.
     ::log::logger().flush();
@@ -105,6 +149,8 @@ fn code_of(error: &onepoll::Error) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use args::Args;
+    use clap::Parser;
 
     #[test]
     fn wrong_usage_is_one_line() {

@@ -10,9 +10,9 @@ use onepoll::{App, Error, Server};
 use std::net::SocketAddr;
 
 #[cfg(feature = "tls")]
-pub(super) use with_tls::Secrets;
+pub(super) use with_tls::{Redirect, Secrets};
 #[cfg(not(feature = "tls"))]
-pub(super) use without_tls::Secrets;
+pub(super) use without_tls::{Redirect, Secrets};
 
 #[cfg(feature = "tls")]
 mod with_tls {
@@ -32,6 +32,20 @@ mod with_tls {
         redirect: Option<u16>,
     }
 
+    /// The same for the applications of all loops.
+    #[derive(Clone)]
+    pub(in crate::cli) struct Redirect {
+        tls: Tls,
+        port: u16,
+    }
+
+    impl Redirect {
+        pub(in crate::cli) fn wrap(&self, app: &mut App) {
+            let tls = self.tls.clone();
+            app.wrap(HttpsRedirect::new(move |host| tls.is_for(host)).port(self.port));
+        }
+    }
+
     impl Secrets {
         pub(in crate::cli) fn new(args: &ServeArgs) -> Result<Secrets, Error> {
             let tls = match pairs(&args.tls)? {
@@ -46,11 +60,16 @@ mod with_tls {
             Ok(Secrets { tls, redirect })
         }
 
-        /// What a signal to reload has to call, on a thread that may wait for the
-        /// disk.
-        #[expect(dead_code, reason = "for the signal to reload")]
-        pub(in crate::cli) fn handle(&self) -> Option<Tls> {
-            self.tls.clone()
+        /// Reads the files again, on a thread that may wait for the disk. What makes
+        /// no sense is logged, and the old certificates stay.
+        pub(in crate::cli) fn reload(&self) {
+            let Some(tls) = &self.tls else { return };
+            let before = tls.generation();
+            match tls.reload() {
+                Ok(()) if tls.generation() == before => {} // there are no files
+                Ok(()) => log::info!("certificates reloaded"),
+                Err(error) => log::error!("{error}; the old certificates stay in use"),
+            }
         }
 
         pub(in crate::cli) fn watch(&self) -> Result<Option<TlsWatch>, Error> {
@@ -81,12 +100,9 @@ mod with_tls {
         }
 
         /// The way from `http://` to `https://`, if it was asked for.
-        pub(in crate::cli) fn redirect(&self, app: &mut App, server: &Server) {
-            let (Some(tls), Some(_)) = (self.tls.clone(), self.redirect) else { return };
-            if let Some(to) = server.tls_addrs().next() {
-                let redirect = HttpsRedirect::new(move |host| tls.is_for(host));
-                app.wrap(redirect.port(to.port()));
-            }
+        pub(in crate::cli) fn redirect(&self, server: &Server) -> Option<Redirect> {
+            let (tls, to) = (self.tls.clone()?, server.tls_addrs().next()?);
+            self.redirect.map(|_| Redirect { tls, port: to.port() })
         }
 
         pub(in crate::cli) fn urls(&self, server: &Server) -> String {
@@ -114,8 +130,8 @@ mod with_tls {
             })
         });
         let which = match args.tls_clients {
-            ClientsArg::Required => ClientCertificates::Required,
-            ClientsArg::Optional => ClientCertificates::Optional,
+            None | Some(ClientsArg::Required) => ClientCertificates::Required,
+            Some(ClientsArg::Optional) => ClientCertificates::Optional,
         };
         Ok(match (files, &args.tls_client_ca) {
             (Some(files), Some(authorities)) => Some(files.clients(authorities, which)),
@@ -158,6 +174,16 @@ mod without_tls {
     /// Nothing: this was built without TLS.
     pub(in crate::cli) struct Secrets;
 
+    /// Nowhere.
+    #[derive(Clone)]
+    pub(in crate::cli) enum Redirect {}
+
+    impl Redirect {
+        pub(in crate::cli) fn wrap(&self, _: &mut App) {
+            match *self {}
+        }
+    }
+
     impl Secrets {
         pub(in crate::cli) fn new(_: &ServeArgs) -> Result<Secrets, Error> {
             Ok(Secrets)
@@ -183,7 +209,11 @@ mod without_tls {
             None
         }
 
-        pub(in crate::cli) fn redirect(&self, _: &mut App, _: &Server) {}
+        pub(in crate::cli) fn reload(&self) {}
+
+        pub(in crate::cli) fn redirect(&self, _: &Server) -> Option<Redirect> {
+            None
+        }
 
         pub(in crate::cli) fn urls(&self, server: &Server) -> String {
             urls::list("http", &server.local_addrs().collect::<Vec<_>>())

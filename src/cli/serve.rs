@@ -1,107 +1,184 @@
 //! `onepoll serve`: the files of a folder.
 
-use super::args::{self, LogFormat, ServeArgs};
+use super::args::ServeArgs;
 use super::inherited;
-use super::secrets::Secrets;
-use super::signals::{self, Ask};
-use onepoll::middleware::{AccessLog, Format};
-use onepoll::net::Listener;
-use onepoll::{App, Error, Request, Response, Server, Status};
+use super::life::{self, Life};
+use super::live::{Live, Next};
+use super::notify::{Notify, Pulse};
+use super::secrets::{Redirect, Secrets};
+use super::settings::Settings;
+use super::signals;
+use super::site::{self, Kept, Site};
+use onepoll::files::Uploads;
+use onepoll::handlers::SharedMetrics;
+use onepoll::http::Service;
+use onepoll::middleware::AccessLog;
+use onepoll::net::{Listener, SocketOptions};
+use onepoll::{Background, Error, Running, Server};
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-/// How long what is under way may take after the first signal.
-const DRAIN_LIMIT: Duration = Duration::from_secs(30);
-
-/// Serves until a signal ends it.
+/// Serves until a signal ends it. `words` are the command line, to be read again.
 ///
 /// # Errors
 /// What kept it from starting, or ended the loop.
-pub(super) fn serve(args: &ServeArgs) -> Result<(), Error> {
+pub(super) fn serve(settings: Settings, words: Vec<OsString>) -> Result<(), Error> {
+    let Some(args) = life::args(&settings) else { return Ok(()) };
     let given = inherited::listeners(&args.sockets.fd)?;
-    let tls = Secrets::new(args)?;
-    let config = args::net::config(args.limits.config(), &args.proxies, &args.crowd)?;
-    let server = listen(args, given, &tls)?.config(config);
-    let app = application(args, &tls, &server)?;
-    // With port 0, only now is it known which.
-    let unix = server.listeners().map(ToString::to_string).filter(|it| it.starts_with("unix:"));
-    let mut shown: Vec<String> = unix.collect();
-    if server.local_addrs().next().is_some() {
-        shown.insert(0, tls.urls(&server));
-    }
-    let _tls_watch = tls.watch()?;
-    let running = server.start(app)?;
-    let handle = running.handle();
-    let watch = signals::watch(move |ask| match ask {
-        Ask::Drain => {
-            log::info!("asked to end: finishing what is under way, for {DRAIN_LIMIT:?} at most");
-            handle.drain(DRAIN_LIMIT);
-        }
-        Ask::Stop => {
-            log::info!("asked again: stopping");
-            handle.stop();
-        }
-    });
+    let notify = Notify::from_environment();
+    let uploads = Uploads::new();
+    let seeds = seeds(args, &notify, &uploads)?;
+    let nexts = seeds.iter().map(|seed| seed.next.clone()).collect();
+    let log = seeds.first().and_then(|seed| seed.log.as_ref()).map(AccessLog::handle);
+    let secrets = Secrets::new(args)?;
+    let server = listen(args, given, &secrets)?.config(site::config(args)?);
+    let places = places(&server, &secrets);
+    let redirect = secrets.redirect(&server);
+    let _certificates = secrets.watch()?;
+    let started = start(server, seeds, redirect)?;
+    let handle = match &started {
+        Started::Here(running) => running.handle(),
+        Started::Threads(background) => background.handle().clone(),
+    };
+    let line = format!("serving {} on {places}", args.root.display());
+    let notify_life = notify.clone();
+    let mut life =
+        Life { handle, notify: notify_life, log, nexts, uploads, secrets, words, settings };
+    let watch = signals::watch(move |ask| life.obey(ask));
     let _watch = watch.map_err(|source| Error::Io { doing: "watching for signals", source })?;
-    log::info!("serving {} on {}", args.root.display(), shown.join(" and "));
-    running.run()?;
+    log::info!("{line}");
+    notify.tell(&format!("READY=1\nSTATUS={line}"));
+    match started {
+        Started::Here(running) => running.run()?,
+        Started::Threads(background) => background.join()?,
+    }
     log::info!("ended");
     Ok(())
 }
 
-/// The folder's routes, and around them, from the outermost in: the access log,
-/// CORS (as a preflight has no password) and passwords.
-fn application(args: &ServeArgs, tls: &Secrets, server: &Server) -> Result<App, Error> {
-    let ServeArgs { root, content, cache, access, uploads, .. } = args;
-    let mut files = content.files(root, cache)?;
-    let mut app = App::new();
-    let format = match args.log_format {
-        LogFormat::Combined => Some(Format::Combined),
-        LogFormat::Json => Some(Format::Json),
-        LogFormat::Off => None,
-    };
-    if let Some(format) = format {
-        let failed = |source| Error::Io { doing: "starting the access log", source };
-        app.wrap(AccessLog::stdout().map_err(failed)?.format(format));
+/// Where it listens, for people.
+fn places(server: &Server, secrets: &Secrets) -> String {
+    // With port 0, only now is it known which.
+    let unix = server.listeners().map(ToString::to_string).filter(|it| it.starts_with("unix:"));
+    let mut shown: Vec<String> = unix.collect();
+    if server.local_addrs().next().is_some() {
+        shown.insert(0, secrets.urls(server));
     }
-    // In front of whoever asks for a password.
-    tls.redirect(&mut app, server);
-    if let Some(cors) = access.cors(uploads)? {
-        app.wrap(cors);
-    }
-    let auth = access.auth()?;
-    if uploads.upload && auth.is_none() {
-        log::warn!("whoever reaches this server may upload files; --auth asks for a password");
-    }
-    if let Some(auth) = auth {
-        app.wrap(auth);
-    }
-    if !content.header.is_empty() {
-        let fields = content.header.clone();
-        app.errors(move |_: &Request, status, message| error_page(status, message, &fields));
-    }
-    if let Some(uploads) = uploads.uploads(access)? {
-        files = files.upload(uploads);
-    }
-    files.mount(&mut app, "/");
-    Ok(app)
+    shown.join(" and ")
 }
 
-/// An error as text, with the fields that every reply has.
-fn error_page(status: Status, message: &str, fields: &[(String, String)]) -> Response {
-    let text = match message {
-        "" => format!("{status}\n"),
-        _ => format!("{status}: {message}\n"),
+/// What a loop is made of, on its own thread.
+struct Seed {
+    site: Site,
+    log: Option<AccessLog>,
+    together: Option<SharedMetrics>,
+    next: Next,
+    pulse: Option<Pulse>,
+}
+
+/// A server that serves, or is ready to.
+enum Started {
+    /// One loop, for this thread.
+    Here(Box<Running<Live>>),
+    /// Several, with threads of their own.
+    Threads(Background),
+}
+
+/// One for each loop.
+fn seeds(args: &ServeArgs, notify: &Notify, uploads: &Uploads) -> Result<Vec<Seed>, Error> {
+    let count = args.life.reactors;
+    let log = site::access_log(args)?;
+    let dog = notify.watchdog(count);
+    let together = (count > 1).then(SharedMetrics::default);
+    let seed = |seat| {
+        Ok(Seed {
+            site: Site::new(args, uploads)?,
+            log: log.clone(),
+            together: together.clone(),
+            next: Next::default(),
+            pulse: dog.as_ref().map(|dog| dog.pulse(seat)),
+        })
     };
-    let page = Response::new(status).text(text);
-    fields.iter().fold(page, |page, (name, value)| page.header(name, value))
+    let seeds: Vec<Seed> = (0..count).map(seed).collect::<Result<_, Error>>()?;
+    if let Some(seed) = seeds.first() {
+        seed.site.warn();
+    }
+    Ok(seeds)
+}
+
+impl Seed {
+    fn grow(self, redirect: Option<Redirect>) -> Live {
+        let kept = Kept::new(self.log, self.together.as_ref(), redirect);
+        Live::new(self.site, kept, self.next, self.pulse)
+    }
+}
+
+fn start(
+    server: Server,
+    mut seeds: Vec<Seed>,
+    redirect: Option<Redirect>,
+) -> Result<Started, Error> {
+    let count = seeds.len();
+    if count == 1
+        && let Some(seed) = seeds.pop()
+    {
+        return Ok(Started::Here(Box::new(server.start(seed.grow(redirect))?)));
+    }
+    let seeds: Vec<Option<Seed>> = seeds.into_iter().map(Some).collect();
+    let seeds = Mutex::new(seeds);
+    let background = server.try_reactors(count, move |number| {
+        let mut seeds = seeds.lock().unwrap_or_else(PoisonError::into_inner);
+        let seed = seeds.get_mut(number).and_then(Option::take);
+        drop(seeds);
+        let missing = || std::io::Error::other("it is called once for each");
+        let seed = seed.ok_or_else(|| Error::Io { doing: "making a reactor", source: missing() });
+        seed.map(|seed| seed.grow(redirect.clone()))
+    })?;
+    Ok(Started::Threads(background))
+}
+
+/// Looks whether it could serve: whether all that is named is there and makes sense.
+/// It doesn't listen, since the server that it is for may be running.
+///
+/// # Errors
+/// As [`serve`].
+pub(super) fn check(args: &ServeArgs) -> Result<(), Error> {
+    let config = site::config(args)?;
+    for host in args.address.hosts(!args.sockets.fd.is_empty()) {
+        if !host.starts_with("unix:") {
+            look_up(&host, args.address.port)?;
+        }
+    }
+    Secrets::new(args)?;
+    if let Some(path) = &args.access_log {
+        appendable(path).map_err(|source| Error::File { path: path.clone(), source })?;
+    }
+    let site = Site::new(args, &Uploads::new())?;
+    site.warn();
+    site.app(&Kept::new(None, None, None)).prepare(&config)
+}
+
+/// Whether a log could be written there, without making it.
+fn appendable(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(_) => std::fs::OpenOptions::new().append(true).open(path).map(drop),
+        Err(_) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = std::fs::metadata(folder.unwrap_or_else(|| Path::new(".")))?;
+            if folder.is_dir() { Ok(()) } else { Err(std::io::ErrorKind::NotADirectory.into()) }
+        }
+    }
 }
 
 /// On the sockets that were given, and where it was said besides; and without TLS
 /// on a second port, if one redirects.
 fn listen(args: &ServeArgs, given: Vec<Listener>, tls: &Secrets) -> Result<Server, Error> {
     let hosts = args.address.hosts(!given.is_empty());
-    let server = Server::new().sockets(&args.sockets.options())?;
+    let reuse_port = args.life.reuse_port;
+    // Before the first is bound.
+    let server = Server::new().sockets(&SocketOptions { reuse_port, ..args.sockets.options() })?;
     let given = given.into_iter().map(|listener| tls.guard(listener));
     let server = given.fold(server, Server::and_listener);
     let server = bind(server, &hosts, args.address.port, |server, to| tls.listen(server, to))?;

@@ -62,6 +62,13 @@ pub(super) fn helpers(text: &str) -> Result<(usize, usize), String> {
     Ok((min, max))
 }
 
+pub(super) fn reactors(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1024) => Ok(count),
+        _ => Err("expected a number from 1 to 1024".to_owned()),
+    }
+}
+
 pub(super) fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "expected a number from 0 to 65535".to_owned())
 }
@@ -118,6 +125,15 @@ pub(super) fn inside(text: &str) -> Result<String, String> {
         );
     }
     Ok(path.to_owned())
+}
+
+/// Accepts the path of a route that stands for itself.
+pub(super) fn path(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    if !text.starts_with('/') || text.len() < 2 || !text.chars().all(plain) {
+        return Err("expected a path like /metrics".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Accepts an extension, with or without its dot.

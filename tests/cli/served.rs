@@ -60,7 +60,10 @@ impl Served {
     #[track_caller]
     pub(crate) fn start_with(folder: Folder, flags: &[&str], variables: &[(&str, &str)]) -> Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_onepoll"));
-        command.arg("serve").args(["--port", "0"]).args(flags).arg(&folder.0);
+        command.arg("serve").args(flags).arg(&folder.0);
+        if !flags.contains(&"-p") {
+            command.args(["--port", "0"]);
+        }
         command.env_remove("RUST_LOG").env_remove("ONEPOLL_AUTH").envs(variables.iter().copied());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
@@ -141,12 +144,23 @@ impl Served {
         crate::support::until("it is busy", || ticks() > before + 5);
     }
 
+    /// Sends it a signal.
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it lives");
+    }
+
     /// Has it end in order: its exit code, and what it wrote of requests.
     #[track_caller]
     pub(crate) fn end(&mut self) -> (Option<i32>, String) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let signal = rustix::process::Signal::TERM;
-        rustix::process::kill_process(pid, signal).expect("it lives");
+        self.signal(rustix::process::Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for its end: its exit code, and what it wrote of requests.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> (Option<i32>, String) {
         let code = self.child.wait().expect("it was not waited for before").code();
         let mut requests = String::new();
         let output = self.child.stdout.take();

@@ -23,10 +23,11 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_client_ca: Option<PathBuf>,
 
-    /// Whether clients without one are let in
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = ClientsArg::Required)]
-    #[arg(requires = "tls_client_ca")]
-    pub(crate) tls_clients: ClientsArg,
+    /// Whether clients without one are let in [default: required]
+    // Not clap's default: `--check` would show it as a value, which is wrong without
+    // the other flag.
+    #[arg(long, value_enum, value_name = "HOW", requires = "tls_client_ca")]
+    pub(crate) tls_clients: Option<ClientsArg>,
 
     /// Answer http:// on this port with a redirection to https://, for the names and
     /// addresses of the certificates
