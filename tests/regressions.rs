@@ -436,3 +436,36 @@ fn fields_that_are_taken_out_leave_the_target_alone() {
         assert_eq!(reply.text(), "/a/path?q=1 /a/path Some(\"q=1\") x Some(\"text/plain\")");
     }
 }
+
+/// A handler may keep the request and leave another one in its place: an empty one, or
+/// one that came over another connection.
+#[test]
+fn a_request_that_is_exchanged_leaves_the_next_one_as_it_should_be() {
+    let server = serve(Config::default(), |app| {
+        let kept = std::cell::RefCell::new(Request::default());
+        app.get("/keep", move |request: &mut Request| {
+            std::mem::swap(request, &mut *kept.borrow_mut());
+            "kept"
+        });
+        app.get("/who", |request: &mut Request| {
+            let (wakes, counts) = (request.waker().is_some(), request.stats().is_some());
+            format!("{:?} {} {wakes} {counts}", request.peer(), request.connection())
+        });
+    });
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(server.local_addr())).collect();
+    let who = |client: &mut Client| client.ask("GET /who", &[]).expect(200).text().to_owned();
+    let before: Vec<String> = clients.iter_mut().map(who).collect();
+    for _ in 0..2 {
+        for client in &mut clients {
+            client.ask("GET /keep", &[]).expect(200);
+        }
+        // Together, so that the box is not lent anew between them.
+        for (client, before) in clients.iter_mut().zip(&before) {
+            client
+                .send("GET /keep HTTP/1.1\r\nHost: a\r\n\r\nGET /who HTTP/1.1\r\nHost: a\r\n\r\n");
+            client.reply().expect(200);
+            assert_eq!(client.reply().expect(200).text(), before);
+        }
+        assert_eq!(clients.iter_mut().map(who).collect::<Vec<_>>(), before);
+    }
+}

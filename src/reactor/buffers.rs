@@ -10,7 +10,7 @@ use super::clock::Tick;
 use super::connection::{Active, Pace, Phase};
 use super::deadline::Why;
 use super::inbox::{Inbox, Parcel};
-use crate::http::{Exchange, Home};
+use crate::http::{Exchange, Home, Request};
 use crate::stats::Stats;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -128,12 +128,17 @@ impl Buffers {
     pub(crate) fn exchange(&mut self) -> Box<Exchange> {
         self.exchanges.pop().unwrap_or_else(|| {
             let mut exchange = Box::<Exchange>::default();
-            let home = Arc::clone(&self.inbox) as Arc<dyn Home>;
-            exchange.request.origin.home = Some(home);
+            self.furnish(&mut exchange.request);
             exchange.early = self.tally.is_early();
-            exchange.request.origin.stats = Some(Arc::clone(&self.stats));
             exchange
         })
+    }
+
+    /// Gives a request what all of this loop have.
+    #[cold]
+    pub(super) fn furnish(&self, request: &mut Request) {
+        request.origin.home = Some(Arc::clone(&self.inbox) as Arc<dyn Home>);
+        request.origin.stats = Some(Arc::clone(&self.stats));
     }
 
     /// Takes an exchange back and empties it.

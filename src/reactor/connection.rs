@@ -412,6 +412,7 @@ pub(crate) fn next_pull(pull: Pull, now: Tick) -> Option<Next> {
 /// Stamps a request with where it came from.
 pub(crate) fn stamp(request: &mut Request, peer: Peer, id: ConnectionId) {
     request.origin.peer = peer;
+    request.origin.via = None; // it is found anew, where there may be one
     request.origin.secure = false; // of the last request, a proxy may have said so
     request.origin.connection = u64::from(id);
 }

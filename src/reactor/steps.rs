@@ -33,6 +33,10 @@ impl<S: Service, W: World> Driver<'_, S, W> {
         if enough || self.shared.draining {
             self.connection.http.close_after();
         }
+        if self.is_strange(&exchange) {
+            self.shared.buffers.furnish(&mut exchange.request);
+            stamp(&mut exchange.request, self.connection.peer, self.id);
+        }
         let is_secure = self.connection.socket.is_secure();
         if is_secure || self.shared.believing {
             // What a proxy said of the last request doesn't hold for this one.
@@ -42,12 +46,21 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             }
             self.look_behind_proxy(&mut exchange);
         }
-        debug_assert_eq!(exchange.request.origin.connection, u64::from(self.id), "not stamped");
         exchange.request.origin.now = Some(self.shared.now);
         match self.service.begin(exchange) {
             Step::Respond(exchange) => self.reply(exchange),
             step => self.step(step),
         }
+    }
+
+    /// Whether its request is not the one that was stamped for this connection: an
+    /// application may have left another in its place, even of another loop, where
+    /// numbers are the same.
+    #[inline(always)]
+    fn is_strange(&self, exchange: &Exchange) -> bool {
+        let origin = &exchange.request.origin;
+        let ours = origin.stats.as_ref().is_some_and(|it| Arc::ptr_eq(it, &self.shared.stats));
+        !ours || origin.connection != u64::from(self.id)
     }
 
     /// If the peer is a proxy that is trusted: who is behind it.
