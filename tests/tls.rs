@@ -2,6 +2,8 @@
 
 #[path = "tls/certificates.rs"]
 mod certificates;
+#[path = "tls/rough.rs"]
+mod rough;
 mod support;
 #[path = "tls/tools.rs"]
 mod tools;
