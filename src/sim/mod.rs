@@ -186,8 +186,12 @@ impl Simulation {
             goes_on = turn.map_err(|error| error.to_string())?;
             self.check_turn()?;
         }
-        self.reactor.world().run_out();
-        self.reactor.turn(Some(Duration::ZERO)).map_err(|error| error.to_string())?;
+        // Twice: a sink that finds its connection gone is sent to a helper once more, to be
+        // dropped.
+        for _ in 0..2 {
+            self.reactor.world().run_out();
+            self.reactor.turn(Some(Duration::ZERO)).map_err(|error| error.to_string())?;
+        }
         self.check_end()?;
         let world = self.reactor.world_ref();
         report.clients = world.clients.len();
