@@ -41,6 +41,33 @@ fn serve(store: impl SessionStore + 'static) -> Background {
     server.expect("a server that starts")
 }
 
+/// The cookie of a client whose proxy says it came over TLS is for TLS alone.
+#[test]
+fn a_proxy_that_is_trusted_makes_the_cookie_secure_and_nobody_else() {
+    let trusted = onepoll::http::Networks::parse(["127.0.0.2"]).expect("an address");
+    let config = onepoll::Config { trusted, ..Default::default() };
+    let server = Server::bind("127.0.0.1:0").expect("a free port").config(config);
+    let server = server.spawn(|| {
+        let mut app = App::new();
+        app.wrap(Sessions::new(MemoryStore::new(100)));
+        app.get("/", |request: &mut Request| session(request).set("seen", "yes"));
+        app
+    });
+    let server = server.expect("a server that starts");
+    let told = ["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https"];
+    let plain = ["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: http"];
+    for (from, fields, secure) in
+        [("127.0.0.2", told, true), ("127.0.0.2", plain, false), ("127.0.0.1", told, false)]
+    {
+        let mut client = Client::connect_from(from, server.local_addr());
+        for _ in 0..2 {
+            let reply = client.ask("GET /", &fields);
+            let cookie = reply.get("set-cookie").expect("a cookie");
+            assert_eq!(cookie.contains("; Secure"), secure, "{from}, {fields:?}: {cookie}");
+        }
+    }
+}
+
 /// A store that is asked on helper threads.
 struct Slow(MemoryStore);
 
