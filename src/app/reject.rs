@@ -125,12 +125,19 @@ impl From<BadParam> for Reject {
     }
 }
 
-/// 404 for what is not there, 507 for a full disk, else 500 and a line in the log.
+/// What a [`Refusal`] within it says; 404 for what is not there, 507 for a full disk or
+/// a file that may not grow any more, else 500 and a line in the log.
 impl From<io::Error> for Reject {
     fn from(error: io::Error) -> Reject {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>());
+        if let Some(refusal) = inner {
+            return refusal.clone().into();
+        }
         match error.kind() {
             io::ErrorKind::NotFound => Reject::not_found(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => {
                 log::error!("a handler failed: {error}");
                 Status::INSUFFICIENT_STORAGE.into()
             }

@@ -43,6 +43,10 @@ fn everything_sensible_is_a_reply() {
         });
         app.get("/other", |_| Err::<(), _>(io::Error::other("the secret reason")));
         app.get("/full", |_| Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull)));
+        app.get("/large", |_| Err::<(), _>(io::Error::from(io::ErrorKind::FileTooLarge)));
+        app.get("/refused", |_: &mut Request| -> Result<(), Reject> {
+            Err(io::Error::from(Refusal::new(Status::CONFLICT, "it is there")))?
+        });
         app.get("/bad", |_| Err::<(), _>(Reject::bad("no such colour")));
         app.get("/teapot", |_: &mut Request| -> Result<(), Reject> {
             let teapot = Status::new(418).unwrap();
@@ -68,6 +72,8 @@ fn everything_sensible_is_a_reply() {
         ("/io", 404, text, "404 Not Found\n"),
         ("/other", 500, text, "500 Internal Server Error\n"),
         ("/full", 507, text, "507 Insufficient Storage\n"),
+        ("/large", 507, text, "507 Insufficient Storage\n"),
+        ("/refused", 409, text, "409 Conflict: it is there\n"),
         ("/bad", 400, text, "400 Bad Request: no such colour\n"),
         ("/teapot", 418, text, "short and stout"),
     ] {
