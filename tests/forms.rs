@@ -207,6 +207,37 @@ fn what_is_wrong_is_named_and_leaves_nothing() {
 }
 
 #[test]
+fn what_is_under_way_is_bounded_all_together() {
+    let folder = Folder::new();
+    let server = serve(&folder.0, Config::default(), |form| form.under_way_max(1_000_000));
+    let address = server.local_addr();
+    let large = form(&[("name=a; filename=a", &pattern(900_000))]);
+    let small = form(&[("name=b; filename=b", &pattern(200_000)), ("name=do", b"drop")]);
+    let mut first = Client::connect(address);
+    first.send(post("/", large.len(), "")).send(&large[..850_000]);
+    // Some of it may still be on its way to the disk.
+    until("there is too little room", || sent(address, &small).status == 503);
+    let refused = sent(address, &small).expect(503);
+    assert!(refused.text().contains("too many uploads at once"), "{}", refused.text());
+    // Who was here before is not disturbed, and what is kept is no longer under way.
+    first.send(&large[850_000..]).reply().expect(200);
+    for _ in 0..8 {
+        sent(address, &small).expect(200);
+    }
+    assert_eq!(folder.names(), ["a"]);
+    let mut gone = Client::connect(address);
+    gone.send(post("/", large.len(), "")).send(&large[..850_000]);
+    until("there is too little room", || sent(address, &small).status == 503);
+    gone.reset();
+    until("there is room again", || sent(address, &small).status == 200);
+    // Raw content has its own.
+    let body = form(&[("name=a; filename=a", &pattern(1_000_001))]);
+    sent(address, &body).expect(503);
+    let head = raw(1_000_001, "text/a");
+    Client::connect(address).send(head).send(pattern(1_000_001)).reply().expect(200);
+}
+
+#[test]
 fn ten_thousand_tiny_parts() {
     let folder = Folder::new();
     let body = form(&vec![("name=a", &b"1"[..]); 10_000]);

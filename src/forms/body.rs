@@ -1,6 +1,7 @@
 //! [`UploadBody`]: a request's content as a file, whatever it is.
 
 use super::UploadedFile;
+use super::room::Room;
 use super::upload::{may_be_taken, open};
 use crate::app::{App, BodyMode, Reject, Reply, Store, take};
 use crate::disk::Folder;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 pub struct UploadBody {
     folder: Folder,
     max: u64,
+    room: Room,
     types: Vec<Box<str>>,
     sync: bool,
 }
@@ -48,13 +50,24 @@ impl UploadBody {
     /// # Errors
     /// [`Error::Folder`] if it can't be entered and read.
     pub fn into(folder: impl AsRef<Path>) -> Result<UploadBody, Error> {
-        Ok(UploadBody { folder: open(folder.as_ref())?, max: MAX, types: Vec::new(), sync: false })
+        let (folder, room) = (open(folder.as_ref())?, Room::new(u64::MAX));
+        Ok(UploadBody { folder, max: MAX, room, types: Vec::new(), sync: false })
     }
 
     /// The longest content, in bytes, then 413. Default 100 MiB.
     #[must_use]
     pub fn max(mut self, bytes: u64) -> UploadBody {
         self.max = bytes;
+        self
+    }
+
+    /// Bytes of files that were not kept yet, of all requests under way together, then 503
+    /// for whoever would exceed it. It bounds what strangers can have on the disk before
+    /// the handler has had a say; a request longer than that is never taken. Clones share it.
+    /// Default: no limit.
+    #[must_use]
+    pub fn under_way_max(mut self, bytes: u64) -> UploadBody {
+        self.room = Room::new(bytes);
         self
     }
 
@@ -145,7 +158,8 @@ impl Incoming {
             Some(file) => Ok(file),
             None => {
                 let head = std::mem::take(&mut self.head);
-                UploadedFile::create(&self.settings.folder, self.settings.sync, head)
+                let UploadBody { folder, room, sync, .. } = &*self.settings;
+                UploadedFile::create(folder, room, *sync, head)
             }
         }
     }

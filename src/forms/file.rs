@@ -1,5 +1,6 @@
 //! A file that was sent, and what can be done with it.
 
+use super::room::{Room, Share};
 use super::safe_name;
 use crate::app::explain;
 use crate::disk::{Existing, Folder, TempFile};
@@ -23,12 +24,19 @@ pub struct UploadedFile {
     client_name: String,
     content_type: Option<String>,
     len: u64,
+    /// Behind the file, and so dropped after it.
+    share: Share,
     sync: bool,
 }
 
 impl UploadedFile {
     /// An empty file that is to be kept in that folder.
-    pub(super) fn create(folder: &Folder, sync: bool, head: PartHead) -> io::Result<UploadedFile> {
+    pub(super) fn create(
+        folder: &Folder,
+        room: &Room,
+        sync: bool,
+        head: PartHead,
+    ) -> io::Result<UploadedFile> {
         Ok(UploadedFile {
             temp: RefCell::new(folder.create()?),
             folder: folder.clone(),
@@ -37,6 +45,7 @@ impl UploadedFile {
             client_name: head.filename.unwrap_or_default(),
             content_type: head.content_type,
             len: 0,
+            share: room.share(),
             sync,
         })
     }
@@ -48,6 +57,7 @@ impl UploadedFile {
             let why = "a file is too long";
             return Err(Refusal::new(Status::CONTENT_TOO_LARGE, why).into());
         }
+        self.share.take(bytes.len() as u64)?;
         self.temp.get_mut().write_all(bytes)
     }
 

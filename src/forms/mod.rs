@@ -57,6 +57,7 @@ mod body;
 mod file;
 mod form;
 mod name;
+mod room;
 mod upload;
 
 pub use body::UploadBody;

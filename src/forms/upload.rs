@@ -1,5 +1,6 @@
 //! [`UploadForm`]: what a form may have, and the way from its bytes to the handler.
 
+use super::room::Room;
 use super::{UploadedFile, UploadedForm};
 use crate::app::{App, BodyMode, Reject, Reply, Store, take};
 use crate::disk::Folder;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 /// | too many: parts, files | 413 |
 /// | compressed (`Content-Encoding`) | 415 |
 /// | the disk is full | 507 |
-/// | no descriptor is left | 503 |
+/// | no descriptor is left; too much is [under way](UploadForm::under_way_max) | 503 |
 ///
 /// All of these are answered before the handler is called, and leave nothing.
 ///
@@ -36,6 +37,7 @@ pub struct UploadForm {
     file_max: u64,
     files_max: usize,
     total_max: u64,
+    room: Room,
     limits: Limits,
     sync: bool,
 }
@@ -62,6 +64,7 @@ impl UploadForm {
             file_max: u64::MAX,
             files_max: FILES_MAX,
             total_max: TOTAL_MAX,
+            room: Room::new(u64::MAX),
             limits: Limits::default(),
             sync: false,
         })
@@ -93,6 +96,16 @@ impl UploadForm {
     #[must_use]
     pub fn total_max(mut self, bytes: u64) -> UploadForm {
         self.total_max = bytes;
+        self
+    }
+
+    /// Bytes of files that were not kept yet, of all forms under way together, then 503
+    /// for whoever would exceed it. It bounds what strangers can have on the disk before
+    /// the handler has had a say; a form longer than that is never taken. Clones share it.
+    /// Default: no limit.
+    #[must_use]
+    pub fn under_way_max(mut self, bytes: u64) -> UploadForm {
+        self.room = Room::new(bytes);
         self
     }
 
@@ -265,6 +278,9 @@ fn begin(
             let why = "there are too many files in the form";
             Err(Refusal::new(Status::CONTENT_TOO_LARGE, why).into())
         }
-        Some(_) => Ok(Part::File(UploadedFile::create(&settings.folder, settings.sync, head)?)),
+        Some(_) => {
+            let UploadForm { folder, room, sync, .. } = settings;
+            Ok(Part::File(UploadedFile::create(folder, room, *sync, head)?))
+        }
     }
 }
