@@ -6,12 +6,16 @@ use std::path::PathBuf;
 pub const USAGE: &str = "\
 A portfolio: one process, an embedded database, no set-up.
 
-Usage: portfolio [--port PORT] [--host HOST] [--data DIR] [--name NAME]... [--templates DIR]
+Usage: portfolio [--port PORT] [--host HOST] [--data DIR] [--name NAME]...
+                 [--tls-self-signed] [--templates DIR]
 
   --port PORT      where to listen [8000]; 0 for any that is free
   --host HOST      the address to listen on [127.0.0.1]
   --data DIR       where everything is kept [portfolio-data]; made if it isn't there
   --name NAME      answer to this name as well, example.com say; may be repeated
+  --tls-self-signed
+                   HTTPS, with a certificate made now for the host and all names:
+                   for development, as browsers warn of it
   --templates DIR  read templates from there, anew for each request: for those who
                    work on them
   --help           this
@@ -24,10 +28,20 @@ pub struct Args {
     pub port: u16,
     pub data: PathBuf,
     pub names: Vec<String>,
+    pub tls_self_signed: bool,
     pub templates: Option<PathBuf>,
 }
 
 impl Args {
+    /// What a certificate is to be for: names and addresses, without ports.
+    pub fn certified(&self) -> Vec<String> {
+        let mut hosts = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+        hosts.extend(self.names.iter().chain([&self.host]).map(|name| bare(name)));
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
     /// Host and port as one text; an address of IPv6 has colons of its own.
     pub fn address(&self) -> String {
         match self.host.contains(':') && !self.host.starts_with('[') {
@@ -37,6 +51,18 @@ impl Args {
     }
 }
 
+/// The host of `host:port`, `[address]:port` or of either alone.
+fn bare(name: &str) -> String {
+    let host = match name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => match name.split_once(':') {
+            Some((host, port)) if !port.contains(':') => host,
+            _ => name,
+        },
+    };
+    host.to_owned()
+}
+
 /// `--flag value` and `--flag=value`; `None` if it is help that is wanted.
 pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Args>, String> {
     let mut parsed = Args {
@@ -44,6 +70,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Args>, Strin
         port: 8000,
         data: "portfolio-data".into(),
         names: Vec::new(),
+        tls_self_signed: false,
         templates: None,
     };
     let mut args = args.peekable();
@@ -55,6 +82,10 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Args>, Strin
         };
         if matches!(flag, "--help" | "-h") {
             return Ok(None);
+        }
+        if text == "--tls-self-signed" {
+            parsed.tls_self_signed = true;
+            continue;
         }
         if !matches!(flag, "--port" | "--host" | "--data" | "--name" | "--templates") {
             return Err(format!("there is no `{text}`"));

@@ -45,6 +45,7 @@ mod uploads;
 
 use args::Args;
 use onepoll::middleware::HostGuard;
+use onepoll::net::tls::Tls;
 use onepoll::session::{Sessions, SqliteStore};
 use onepoll::{Handle, Server};
 use shelf::Shelf;
@@ -84,7 +85,10 @@ fn main() -> ExitCode {
 fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
     simple_logger::SimpleLogger::new().with_level(log::LevelFilter::Warn).env().init()?;
     // The port first: two servers on one folder would get in each other's way.
-    let server = Server::bind(args.address())?;
+    let server = match args.tls_self_signed {
+        true => Server::bind_tls(args.address(), &Tls::self_signed(args.certified())?)?,
+        false => Server::bind(args.address())?,
+    };
 
     let in_data = |name: &str| args.data.join(name);
     std::fs::create_dir_all(&args.data).map_err(|why| format!("{}: {why}", args.data.display()))?;
@@ -95,7 +99,8 @@ fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
     // Only answers to its own names, so that no other site's name can be made to
     // lead here (DNS rebinding).
     let hosts = HostGuard::of(server.local_addrs()).and(HostGuard::new(&args.names)?);
-    let url = format!("http://{}/", server.local_addr()?);
+    let scheme = if args.tls_self_signed { "https" } else { "http" };
+    let url = format!("{scheme}://{}/", server.local_addr()?);
     let running = server.start(routes::app(&site, sessions, hosts)?)?;
     watch_signals(running.handle())?;
     println!("The portfolio is at {url}");

@@ -161,6 +161,26 @@ fn files_go_up_with_a_bar_and_come_down_the_same() {
 }
 
 #[test]
+fn it_is_the_same_over_tls() {
+    let Some(mut browser) = Browser::start("portfolio-tls") else { return };
+    let site = Site::on(Folder::new(), &["--tls-self-signed"]);
+    browser.call("Security.setIgnoreCertificateErrors", "{\"ignore\":true}");
+    for count in 1..=2 {
+        browser.open(&site.url("/"));
+        browser.until(&format!("document.querySelector('#visits').textContent == '{count}'"));
+    }
+    browser.until("document.querySelector('dl').classList.contains('live')");
+    browser.until("isSecureContext");
+    browser.open(&site.url("/contact"));
+    type_into(&mut browser, "#name", "Ada");
+    type_into(&mut browser, "#email", "ada@example.org");
+    type_into(&mut browser, "#message", "Over an encrypted line.");
+    browser.click("form button");
+    browser.until("document.querySelector('h1').textContent == 'Thank you, Ada.'");
+    assert_eq!(complaints(&browser, ""), [""; 0]);
+}
+
+#[test]
 fn all_of_it_works_without_scripts() {
     let Some(mut browser) = Browser::start("portfolio-noscript") else { return };
     let (site, local) = (Site::start(), Folder::new());

@@ -1,6 +1,9 @@
 //! The contact form.
 
 use crate::site::{FORM, Site, form};
+use crate::support::folder::Folder;
+use crate::support::until;
+use std::path::Path;
 
 const MESSAGE: &str = "Hello Mara,\r\nthis is <b>me</b>.";
 
@@ -58,6 +61,53 @@ fn what_was_thanked_for_survives_a_kill() {
         let mut again = site.visitor();
         again.cookie = visitor.cookie;
         assert!(again.get("/contact/thanks").text().contains("Thank you, Ada."));
+    }
+}
+
+/// Seen from outside: what a reply says is saved was waited for, each time.
+#[test]
+fn the_disk_is_waited_for_before_anybody_is_thanked() {
+    if !Path::new("/usr/bin/strace").exists() {
+        eprintln!("SKIPPED: there is no strace");
+        return;
+    }
+    let folder = Folder::new();
+    let trace = folder.0.join("trace");
+    let calls = "fsync,fdatasync,write,writev,sendto,sendmsg,read,recvfrom,recvmsg";
+    let site = Site::traced(calls, &trace);
+    let mut visitor = site.visitor();
+    visitor.write("Ada", "a@example.org", MESSAGE).expect(303);
+    let token = visitor.token("/uploads");
+    visitor.send_files(&token, &[("a", b"content")]).expect(303);
+    visitor.post("/upload", "application/json", "{}").expect(201);
+    let text = || std::fs::read_to_string(&trace).unwrap_or_default();
+    until("the trace", || text().contains("HTTP/1.1 201"));
+    // Where a database writes first, a file without a name and the folder of names.
+    let table: [(&str, &str, &[&str]); 3] = [
+        ("POST /contact ", "HTTP/1.1 303", &["/messages.db-wal>", "/sessions.db-wal>"]),
+        ("POST /uploads ", "HTTP/1.1 303", &["/uploads/#", "/uploads>", "/sessions.db-wal>"]),
+        ("POST /upload ", "HTTP/1.1 201", &["/uploads/#", "/uploads>"]),
+    ];
+    let text = text();
+    for (asked, replied, wanted) in table {
+        let mut waiting: Vec<(&str, &str)> = Vec::new();
+        let mut synced: Vec<&str> = Vec::new();
+        let mut lines = text.lines().skip_while(|line| !line.contains(asked));
+        lines.find(|line| {
+            let thread = line.split(' ').next().unwrap_or("");
+            if line.contains("sync(") && line.ends_with("= 0") {
+                synced.push(line);
+            } else if line.contains("sync(") && line.contains("unfinished") {
+                waiting.push((thread, line));
+            } else if line.contains("sync resumed") && line.ends_with("= 0") {
+                let begun = waiting.iter().rposition(|(other, _)| *other == thread);
+                synced.extend(begun.map(|at| waiting.remove(at).1));
+            }
+            line.contains(replied)
+        });
+        for what in wanted {
+            assert!(synced.iter().any(|line| line.contains(what)), "{asked}{what}: {synced:?}");
+        }
     }
 }
 

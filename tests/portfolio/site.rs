@@ -3,15 +3,17 @@
 use crate::support::example::binary;
 use crate::support::folder::Folder;
 use crate::support::json::Json;
-use crate::support::{Client, Reply};
+use crate::support::{Client, Reply, tls};
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A running site, and the folder of its data. Both are gone when the test is over.
 pub struct Site {
     child: Child,
     pub address: SocketAddr,
+    scheme: &'static str,
     pub data: Folder,
 }
 
@@ -40,16 +42,33 @@ impl Site {
     }
 
     pub fn on(data: Folder, args: &[&str]) -> Site {
-        let mut child = command(&data, args).stderr(Stdio::null()).spawn().expect("it runs");
+        Site::run(command(&data, args), data)
+    }
+
+    /// With all of its system calls of these names written to a file.
+    pub fn traced(calls: &str, to: &Path) -> Site {
+        let data = Folder::new();
+        let site = command(&data, &[]);
+        let mut strace = Command::new("strace");
+        // `-D`: the site is our child, so that it is the site that is killed in the end.
+        strace.args(["-D", "-f", "-y", "-s", "64", "-e", &format!("trace={calls}"), "-o"]);
+        strace.arg(to).arg(site.get_program()).args(site.get_args());
+        strace.stdin(Stdio::null()).stdout(Stdio::piped());
+        Site::run(strace, data)
+    }
+
+    fn run(mut command: Command, data: Folder) -> Site {
+        let mut child = command.stderr(Stdio::null()).spawn().expect("it runs");
         let mut output = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
         let mut line = String::new();
         output.read_line(&mut line).expect("it says where it is");
         let url = line.trim_end().rsplit(' ').next().unwrap_or("");
-        let address = url.trim_start_matches("http://").trim_end_matches('/').parse();
+        let scheme = if url.starts_with("https:") { "https" } else { "http" };
+        let address = url.split("://").last().unwrap_or("").trim_end_matches('/').parse();
         let address = address.unwrap_or_else(|_| panic!("no address in {line:?}"));
         // The log is read and forgotten, as a pipe that is full would hold it up.
         std::thread::spawn(move || output.lines().map_while(Result::ok).count());
-        Site { child, address, data }
+        Site { child, address, scheme, data }
     }
 
     /// Kills the process, and starts another one on what the first has left.
@@ -77,12 +96,18 @@ impl Site {
     }
 
     pub fn visitor(&self) -> Visitor {
-        let client = Client::connect(self.address);
+        let client = match self.scheme {
+            "https" => {
+                let tcp = TcpStream::connect(self.address).expect("it listens");
+                Client::secure(tcp, tls::usual(), "localhost").expect("a handshake")
+            }
+            _ => Client::connect(self.address),
+        };
         Visitor { client, host: self.address.to_string(), cookie: None, accept: HTML }
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// The names of the files that were uploaded, sorted.
@@ -113,6 +138,11 @@ impl Drop for Site {
 }
 
 impl Visitor {
+    /// The connection, for wishes of one's own.
+    pub fn client(self) -> Client {
+        self.client
+    }
+
     #[track_caller]
     pub fn get(&mut self, path: &str) -> Reply {
         self.ask("GET", path, &[], b"")
@@ -145,6 +175,14 @@ impl Visitor {
             self.cookie = cookie.split(';').next().map(str::to_owned);
         }
         reply
+    }
+
+    /// Asks whether a form may be sent; it is not.
+    #[track_caller]
+    pub fn ask_first(&mut self, path: &str, fields: &[&str]) -> Reply {
+        let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
+        self.client.send(format!("{head}Accept: {HTML}\r\n{fields}\r\n")).reply()
     }
 
     /// The token in the form of that page.

@@ -2,6 +2,7 @@
 
 use crate::site::{Site, command};
 use crate::support::folder::Folder;
+use crate::support::{Client, expect_pattern, pattern};
 use std::fs;
 use std::process::Output;
 
@@ -21,6 +22,7 @@ fn what_is_wrong_with_the_flags_is_one_line() {
         (&["--port", "70000"], "--port 70000: a port is a number from 0 to 65535"),
         (&["--port=x"], "--port x: a port is"),
         (&["--data="], "--data needs a value"),
+        (&["--tls-self-signed=yes"], "there is no `--tls-self-signed=yes`"),
     ] {
         let (code, out, err) = run(&folder, args);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}: {err}");
@@ -29,7 +31,9 @@ fn what_is_wrong_with_the_flags_is_one_line() {
     }
     let (code, out, _) = run(&folder, &["--help"]);
     assert_eq!(code, Some(0));
-    for flag in ["--port", "--host", "--data", "--name", "--templates", "[8000]"] {
+    for flag in
+        ["--port", "--host", "--data", "--name", "--tls-self-signed", "--templates", "[8000]"]
+    {
         assert!(out.contains(flag), "{flag}: {out}");
     }
 }
@@ -70,6 +74,32 @@ fn what_is_private_is_nobody_else_s() {
         let metadata = fs::metadata(site.data.0.join(name)).expect("it is there");
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
     }
+}
+
+#[test]
+fn over_tls_it_is_the_same_site_and_its_cookie_stays_there() {
+    let args = ["--tls-self-signed", "--name", "mara.example", "--name", "other.example:8443"];
+    let site = Site::on(Folder::new(), &args);
+    let mut visitor = site.visitor();
+    let home = visitor.get("/").expect(200);
+    let cookie = home.get("set-cookie").expect("a session");
+    assert!(cookie.contains("; Secure"), "{cookie}");
+    assert!(visitor.get("/").text().contains("id=\"visits\">2<"));
+    visitor.write("Ada", "a@example.org", "over an encrypted line").expect(303);
+    let token = visitor.token("/uploads");
+    visitor.send_files(&token, &[("a", &pattern(300_000))]).expect(303);
+    expect_pattern(&visitor.get("/uploads/a").expect(200).body, 300_000);
+    // Its certificate is for all that it answers to.
+    let mut client = visitor.client();
+    let certificate = client.session().certificate();
+    for name in ["localhost", "mara.example", "other.example"] {
+        assert!(certificate.windows(name.len()).any(|it| it == name.as_bytes()), "{name}");
+    }
+    // Who forgets the s is told.
+    let mut plain = Client::plain(std::net::TcpStream::connect(site.address).expect("it listens"));
+    plain.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(plain.reply().expect(400).text().contains("https"));
+    assert_eq!(site.end(), Some(0));
 }
 
 #[test]
