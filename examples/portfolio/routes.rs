@@ -1,6 +1,6 @@
 //! Who answers what, and what stands around it.
 
-use crate::live::Goodbye;
+use crate::live::Herald;
 use crate::site::{Site, with};
 use crate::{api, assets, contact, errors, live, pages, uploads};
 use onepoll::files::Files;
@@ -16,12 +16,14 @@ use std::time::Duration;
 pub fn app(site: &Arc<Site>, sessions: Sessions, hosts: HostGuard) -> Result<App, Error> {
     let mut app = App::new();
     // For machines: not logged, not limited, seen by everybody who can reach us.
-    metrics(site).mount(&mut app, "/metrics");
+    let log = AccessLog::stdout().map_err(|source| Error::Io { doing: "logging", source })?;
+    let lines = log.handle();
+    metrics(site).dropped_lines(move || lines.dropped()).mount(&mut app, "/metrics");
     health(site).mount(&mut app);
 
     // Around everything else, from the outside in.
     app.wrap(RequestIds::new());
-    app.wrap(AccessLog::stdout().map_err(|source| Error::Io { doing: "logging", source })?);
+    app.wrap(log);
     app.wrap(SecurityHeaders::new().csp(&Csp::strict()));
     app.wrap(hosts);
     app.wrap(Compress::new());
@@ -41,7 +43,7 @@ pub fn app(site: &Arc<Site>, sessions: Sessions, hosts: HostGuard) -> Result<App
         app.post("", offload(with(site, api::save))).body_max(api::DOCUMENT_MAX);
     });
     app.scope("/events", |app| {
-        app.wrap(Goodbye(Arc::clone(site)));
+        app.wrap(Herald::new(site));
         app.get("", with(site, live::events));
     });
 
@@ -61,6 +63,7 @@ pub fn app(site: &Arc<Site>, sessions: Sessions, hosts: HostGuard) -> Result<App
         });
         app.scope("/uploads", |app| {
             app.wrap(posts(RateLimit::token_bucket(30, 1, Duration::from_secs(2))));
+            app.before(uploads::only_if_room(site));
             app.get("", offload(with(site, uploads::list)));
             uploads.mount(app, "", move |request, form| uploads::save(&shelf, request, form));
         });

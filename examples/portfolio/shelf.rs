@@ -59,14 +59,15 @@ impl Shelf {
         Ok(items)
     }
 
-    /// Whether there is room for more of what strangers bring.
+    /// Whether there is room for so many more files of so many bytes together, of
+    /// what strangers bring.
     ///
     /// # Errors
     /// A [`Refusal`] of 507 if there is none; what the system says.
-    pub fn check_room(&self) -> io::Result<()> {
+    pub fn check_room(&self, files: usize, bytes: u64) -> io::Result<()> {
         let items = self.list()?;
-        let bytes: u64 = items.iter().map(|item| item.bytes).sum();
-        if items.len() >= FILES_MAX || bytes >= BYTES_MAX {
+        let kept: u64 = items.iter().map(|item| item.bytes).sum();
+        if items.len() + files > FILES_MAX || kept + bytes > BYTES_MAX {
             return Err(Refusal::new(Status::INSUFFICIENT_STORAGE, "").into());
         }
         Ok(())
@@ -75,7 +76,7 @@ impl Shelf {
     /// Keeps a document under a name that tells when it came, and that no other file
     /// has. When this returns, the document and its name are on the disk.
     pub fn save_document(&self, bytes: &[u8]) -> io::Result<String> {
-        self.check_room()?;
+        self.check_room(1, bytes.len() as u64)?;
         self.folder.save_stamped("document-", "json", bytes, true)
     }
 

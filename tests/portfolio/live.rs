@@ -2,6 +2,7 @@
 
 use crate::site::{Site, between};
 use crate::support::{Client, PATIENCE, until};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::time::Instant;
 
 /// Somebody who listens, and what was heard so far.
@@ -38,6 +39,32 @@ impl Listener {
 fn visitors(site: &Site) -> String {
     let page = site.visitor().get("/").expect(200);
     between(between(page.text(), "id=\"visitors\"", "/span>"), ">", "<").to_owned()
+}
+
+/// Each of them hears how many they are, and nobody is cut because the others came at
+/// the same time.
+#[test]
+fn a_crowd_that_comes_at_once_is_told_of_as_one() {
+    const CROWD: usize = 2000;
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    setrlimit(Resource::Nofile, raised).expect("the hard limit is allowed");
+    if limit.maximum.is_some_and(|max| max < 2 * CROWD as u64) {
+        eprintln!("SKIPPED: there are too few descriptors");
+        return;
+    }
+    let site = Site::start();
+    let mut crowd: Vec<Client> = (0..CROWD).map(|_| Client::connect(site.address)).collect();
+    for client in &mut crowd {
+        client.send(format!("GET /events HTTP/1.1\r\nHost: {}\r\n\r\n", site.address));
+    }
+    // Nobody has read a byte so far.
+    for client in crowd {
+        let mut listener = Listener { client, heard: String::new() };
+        listener.client.head().expect(200);
+        listener.hears(CROWD as u32);
+    }
+    until("all are gone", || visitors(&site) == "1");
 }
 
 #[test]
