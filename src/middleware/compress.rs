@@ -97,8 +97,7 @@ const MIN_LEN: u64 = 1024;
 /// It has to be made for each client anew.
 const LEVEL: u32 = 4;
 /// Compressed on the loop's own thread, in bytes: 0.1 to 0.4 ms, by content and machine.
-/// Others can wait that long, and the way to a helper and back would delay this one
-/// as much when the machine is busy; what takes longer is a helper's.
+/// Others can wait that long; what takes longer is a helper's.
 const INLINE_MAX: u64 = 16 * 1024;
 /// Compressed in one go, in bytes: above that, the result would lie in memory
 /// beside the original until a slow client has taken it.
