@@ -34,10 +34,17 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Box<dyn std::error::Error>> {
-    let mut args = std::env::args().skip(1);
-    let port: u16 = args.next().map_or(Ok(8080), |port| port.parse())?;
-    let host = args.next().unwrap_or("127.0.0.1".into());
-    let helpers_max = args.next().map_or(Ok(10), |threads| threads.parse())?;
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (port, host, threads) = match args.as_slice() {
+        [] => ("8080", "127.0.0.1", "10"),
+        [port] => (port.as_str(), "127.0.0.1", "10"),
+        [port, host] => (port.as_str(), host.as_str(), "10"),
+        [port, host, threads] => (port.as_str(), host.as_str(), threads.as_str()),
+        _ => return Err("that is more than there is to say".into()),
+    };
+    let port: u16 = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    let helpers_max =
+        threads.parse().map_err(|_| format!("`{threads}` is no number of threads"))?;
 
     let mut app = App::new();
     app.get("/", offload(hello));

@@ -210,12 +210,18 @@ fn simple_server_serves_one_route() {
     assert!(reply.text().starts_with("Hello, World!"), "{:?}", reply.text());
     client.ask("GET /other", &[]).expect(404);
     client.ask("POST /", &["Content-Length: 0"]).expect(405);
-    for args in
-        [&["x"][..], &["0", "no such host"], &["0", "127.0.0.1", "none"], &["0", "::1", "0"]]
-    {
+    for (args, why) in [
+        (&["x"][..], "`x` is no port"),
+        (&["65536"], "`65536` is no port"),
+        (&["0", "no such host"], "cannot listen on"),
+        (&["0", "127.0.0.1", "none"], "`none` is no number of threads"),
+        (&["0", "::1", "0"], "helpers_max"),
+        (&["0", "::1", "1", "1"], "more than there is to say"),
+    ] {
         let output = run("simple_server", args, b"");
         assert_eq!(output.status.code(), Some(1), "{args:?}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains("usage"), "{args:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("usage") && said.contains(why), "{args:?}: {said}");
     }
 }
 
