@@ -196,8 +196,7 @@ pub(super) fn may_be_taken(request: &Request) -> Result<(), Reject> {
     if request.headers().all("content-type").nth(1).is_some() {
         return Err(Reject::bad("the content's type is there twice"));
     }
-    let coded = |value: &[u8]| !value.is_empty() && !value.eq_ignore_ascii_case(b"identity");
-    if request.headers().all("content-encoding").any(coded) {
+    if request.is_coded() {
         // RFC 9110 section 12.5.3: what would be taken.
         let reject = Reject::new(Status::UNSUPPORTED_MEDIA_TYPE, "compressed content is not taken");
         return Err(reject.header("Accept-Encoding", "identity"));

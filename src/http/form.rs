@@ -113,13 +113,11 @@ impl Request {
     /// once that has come. Forms with files are [`multipart`](super::multipart).
     ///
     /// # Errors
-    /// A [`Refusal`], to be returned with `?`: 415 for content of another type, 400
-    /// for what is not UTF-8, 413 for more than 1,000 fields.
+    /// A [`Refusal`], to be returned with `?`: 415 for content of another type, and for
+    /// what is compressed, 400 for what is not UTF-8, 413 for more than 1,000 fields.
     pub fn form(&self) -> Result<Fields<'_>, Refusal> {
-        if !is_type(self, |kind| kind.eq_ignore_ascii_case(FORM)) {
-            let why = "this takes a form: application/x-www-form-urlencoded";
-            return Err(Refusal::new(Status::UNSUPPORTED_MEDIA_TYPE, why));
-        }
+        let why = "this takes a form: application/x-www-form-urlencoded";
+        expect_type(self, |kind| kind.eq_ignore_ascii_case(FORM), why)?;
         let text = std::str::from_utf8(self.body())
             .map_err(|_| Refusal::new(Status::BAD_REQUEST, "the form is not UTF-8"))?;
         if memchr::memchr_iter(b'&', text.as_bytes()).nth(FIELDS_MAX - 1).is_some() {
@@ -144,10 +142,23 @@ impl Request {
     }
 }
 
-/// Whether the content has such a media type, without its parameters.
-pub(super) fn is_type(request: &Request, test: impl Fn(&str) -> bool) -> bool {
+/// Whether the content has such a media type, without its parameters, and is not
+/// compressed: nobody has asked how large it may become.
+///
+/// # Errors
+/// 415, with this message for another type.
+pub(super) fn expect_type(
+    request: &Request,
+    test: impl Fn(&str) -> bool,
+    why: &'static str,
+) -> Result<(), Refusal> {
     let kind = request.header("content-type").and_then(|kind| kind.split(';').next());
-    kind.is_some_and(|kind| test(kind.trim()))
+    let why = match kind.is_some_and(|kind| test(kind.trim())) {
+        true if !request.is_coded() => return Ok(()),
+        true => "compressed content is not taken",
+        false => why,
+    };
+    Err(Refusal::new(Status::UNSUPPORTED_MEDIA_TYPE, why))
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -198,6 +209,13 @@ mod tests {
         }
         request.set_body(body);
         request
+    }
+
+    #[test]
+    fn compressed_content_is_not_taken_for_a_form() {
+        let mut request = form(FORM, b"a=1");
+        request.headers_mut().add("Content-Encoding", "gzip").unwrap();
+        assert_eq!(request.form().unwrap_err().status.code(), 415);
     }
 
     #[test]

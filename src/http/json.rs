@@ -5,7 +5,7 @@
 //! is the type it declares, 400 the text, 422 a text that is JSON but not what was
 //! asked for.
 
-use super::form::is_type;
+use super::form::expect_type;
 use super::{Body, ContentType, Refusal, Request, Response, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,13 +34,11 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// A [`Refusal`], to be returned with `?`: 415 for content of another type, 400
+    /// A [`Refusal`], to be returned with `?`: 415 for content of another type, and for
+    /// what is compressed, 400
     /// for what is no JSON, 422 for what is no `T`. It says where and why.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        if !is_type(self, is_json) {
-            let why = "this takes JSON: application/json";
-            return Err(Refusal::new(Status::UNSUPPORTED_MEDIA_TYPE, why));
-        }
+        expect_type(self, is_json, "this takes JSON: application/json")?;
         serde_json::from_slice(self.body()).map_err(|error| {
             let status = match error.classify() {
                 Category::Data => Status::UNPROCESSABLE_CONTENT,
@@ -134,6 +132,18 @@ mod tests {
             let read = read(kind, body);
             let code = read.as_ref().map_or_else(|refusal| refusal.status.code(), |_| 200);
             assert_eq!(code, wanted, "{kind} {}: {read:?}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn compressed_content_is_not_taken_for_text() {
+        for (coding, wanted) in [("gzip", 415), ("identity, br", 415), ("Identity", 200)] {
+            let mut request = Request::new(crate::http::Method::POST, "/");
+            request.headers_mut().add("Content-Type", "application/json").unwrap();
+            request.headers_mut().add("Content-Encoding", coding).unwrap();
+            request.set_body("1");
+            let code = request.json::<u8>().map_or_else(|refusal| refusal.status.code(), |_| 200);
+            assert_eq!(code, wanted, "{coding}");
         }
     }
 

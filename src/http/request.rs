@@ -212,6 +212,12 @@ impl Request {
         self.origin.secure
     }
 
+    /// Whether the content has a coding (`Content-Encoding`), such as gzip.
+    pub(crate) fn is_coded(&self) -> bool {
+        let codes = |value: &[u8]| !value.is_empty() && !value.eq_ignore_ascii_case(b"identity");
+        self.headers().all("content-encoding").any(codes)
+    }
+
     /// `https` if it [is secure](Request::is_secure), else `http`.
     pub fn scheme(&self) -> &'static str {
         if self.origin.secure { "https" } else { "http" }

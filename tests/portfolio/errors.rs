@@ -7,7 +7,7 @@ use crate::support::json::Json;
 fn each_error_is_a_page_for_people_and_a_problem_for_programs() {
     let site = Site::start();
     let large = "a".repeat(65 * 1024);
-    let table: [(&str, &str, &[&str], &str, u16); 9] = [
+    let table: [(&str, &str, &[&str], &str, u16); 10] = [
         ("GET", "/api/messages?page=x", &[], "", 400),
         ("POST", "/contact", &["Content-Type: application/x-www-form-urlencoded"], "a=1", 403),
         ("GET", "/nothing/here", &[], "", 404),
@@ -15,6 +15,13 @@ fn each_error_is_a_page_for_people_and_a_problem_for_programs() {
         ("DELETE", "/contact", &[], "", 405),
         ("POST", "/contact", &["Content-Type: application/x-www-form-urlencoded"], &large, 413),
         ("POST", "/upload", &["Content-Type: text/plain"], "{}", 415),
+        (
+            "POST",
+            "/upload",
+            &["Content-Type: application/json", "Content-Encoding: gzip"],
+            "{}",
+            415,
+        ),
         ("GET", "/", &["Host: evil.example"], "", 421),
         ("POST", "/upload", &["Content-Type: application/json"], "{", 400),
     ];
