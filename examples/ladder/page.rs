@@ -15,8 +15,9 @@ const INTRO: &str = "
 <h1>The ladder</h1>
 <p class=\"dim\">Ten servers for the same small site, from the first one that anybody would write
 to onepoll. Each was loaded alone, and then in company: with a reader of slow files and a slowloris
-among its clients. The requests are for a text of a few bytes; all runs on one machine, load and
-server together.</p>
+among its clients. The requests are for a text of a few bytes, and each connection sends one when the
+reply to the one before has come (a closed loop: a stall counts once for each connection, so look
+at the throughput for it, too). Load and server share one machine.</p>
 ";
 
 const KEY: &str = "<p class=\"key\"><i class=\"alone\"></i>alone <i class=\"company\"></i>in company \
@@ -86,24 +87,28 @@ head</b>: how much of it is taken. <b>../secret</b>: whether a path leads out of
 fn numbers(rows: &[Row]) -> String {
     let mut html = String::from(
         "<section><h2>All numbers</h2><div class=\"wide\"><table>\n<tr><th>level<th>connections\
-         <th>alone, a second<th>p99<th>in company, a second<th>p99<th>no reply<th>threads\
-         <th>memory\n",
+         <th>alone, a second<th>p99<th>no reply<th>in company, a second<th>p99<th>no reply\
+         <th>threads<th>memory\n",
     );
-    let pair = |measured: Option<Measured>| match measured {
-        Some(it) => format!("<td>{}<td>{}", count(it.rate), it.p99.map_or("never".into(), time)),
-        None => "<td>no time<td>".to_owned(),
+    let side = |measured: Option<Measured>| match measured {
+        Some(it) => {
+            let p99 = it.p99.map_or("never".into(), time);
+            let class = if it.unanswered > 0 { " class=\"ill\"" } else { "" };
+            let (rate, unanswered) = (count(it.rate), count(it.unanswered as f64));
+            format!("<td>{rate}<td>{p99}<td{class}>{unanswered}")
+        }
+        None => "<td>no time<td><td>".to_owned(),
     };
     for row in rows {
         for (at, cell) in row.cells.iter().enumerate() {
             let (class, title) =
                 if at == 0 { (" class=\"first\"", row.level.title()) } else { ("", String::new()) };
             let connections = count(cell.connections as f64);
-            let (alone, company) = (pair(cell.alone), pair(cell.company));
+            let (alone, company) = (side(cell.alone), side(cell.company));
             let it = cell.company.unwrap_or_default();
             let _ = writeln!(
                 html,
-                "<tr{class}><td>{title}<td>{connections}{alone}{company}<td>{}<td>{}<td>{}",
-                count(it.unanswered as f64),
+                "<tr{class}><td>{title}<td>{connections}{alone}{company}<td>{}<td>{}",
                 count(it.usage.threads as f64),
                 bytes(it.usage.memory as f64)
             );

@@ -6,19 +6,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 pub(crate) fn head() -> String {
+    let side = format!("{:>9} {:>8} {:>8}", "req/s", "p99", "no reply");
     format!(
-        "{:>12}  {:>21}   {:>21}  {:>9} {:>9} {:>9}\n{:>12}  {:>11} {:>9}   {:>11} {:>9}\n",
-        "",
-        "alone",
-        "in company",
-        "no reply",
-        "threads",
-        "memory",
-        "connections",
-        "req/s",
-        "p99",
-        "req/s",
-        "p99"
+        "{:>11}   {:^27}   {:^27}\n{:>11}   {side}   {side} {:>8} {:>9}\n",
+        "", "alone", "in company", "connections", "threads", "memory"
     )
 }
 
@@ -26,25 +17,22 @@ pub(crate) fn head() -> String {
 pub(crate) fn row(row: &Row) -> String {
     let mut text = format!("\n{}: {}\n", row.level.title(), row.level.breaks);
     for cell in &row.cells {
-        let (alone, company) = (pair(cell.alone), pair(cell.company));
-        let last = cell.company.map_or([const { String::new() }; 3], |it| {
-            let unanswered =
-                if it.unanswered == 0 { "-".into() } else { count(it.unanswered as f64) };
-            [unanswered, count(it.usage.threads as f64), bytes(it.usage.memory as f64)]
+        let usage = cell.company.map_or([const { String::new() }; 2], |it| {
+            [count(it.usage.threads as f64), bytes(it.usage.memory as f64)]
         });
-        let [unanswered, threads, memory] = last;
+        let [threads, memory] = usage;
+        let (alone, company) = (side(cell.alone), side(cell.company));
         let connections = count(cell.connections as f64);
-        let _ = writeln!(
-            text,
-            "{connections:>12}  {alone}   {company}  {unanswered:>9} {threads:>9} {memory:>9}"
-        );
+        let _ = writeln!(text, "{connections:>11}   {alone}   {company} {threads:>8} {memory:>9}");
     }
     text
 }
 
-fn pair(measured: Option<Measured>) -> String {
-    let Some(it) = measured else { return format!("{:>11} {:>9}", "no time", "") };
-    format!("{:>11} {:>9}", count(it.rate), it.p99.map_or("never".into(), time))
+fn side(measured: Option<Measured>) -> String {
+    let Some(it) = measured else { return format!("{:>9} {:>8} {:>8}", "no time", "", "") };
+    let p99 = it.p99.map_or("never".into(), time);
+    let unanswered = if it.unanswered == 0 { "-".into() } else { count(it.unanswered as f64) };
+    format!("{:>9} {p99:>8} {unanswered:>8}", count(it.rate))
 }
 
 /// The questions, what was seen of each level, and what was left out.
@@ -121,8 +109,13 @@ pub(crate) fn seen(row: &Row) -> (bool, String) {
             None => (false, "not tried with more than 16".into()),
         },
         4 => {
-            let p99 = cells.first().and_then(|(_, it)| it.p99).unwrap_or_default();
-            (!good(0), format!("the neighbour waits, p99 {} in company", time(p99)))
+            let both = |cell: &Cell| Some((cell.alone?.rate, cell.company?.rate));
+            let (alone, company) = row.cells.first().and_then(both).unwrap_or_default();
+            let words = (count(alone), count(company));
+            (
+                !good(0) && company < alone / 2.0,
+                format!("{} req/s alone, {} in company", words.0, words.1),
+            )
         }
         5 => (good(0) && !good(1), format!("there for {:.0} s", row.slowloris.there.as_secs_f64())),
         6 => (good(1) && !good(2), "cut a slowloris, took the endless head".into()),

@@ -34,8 +34,8 @@
 //! ## What it gets wrong
 //! One thread means: if it waits, all wait. There is no `WouldBlock` for files: a disk
 //! is always "ready", and the read sleeps until it has answered. The last line above
-//! shows it, and the ladder: with **one reader of slow files** everybody's p99 is
-//! 200 ms, and the throughput falls to a fraction.
+//! shows it, and the ladder: **one reader of slow files** takes most of the throughput
+//! from all others, as each of its requests stops the whole site for 200 ms.
 
 use crate::site::{self, Page, Site};
 use mio::net::{TcpListener, TcpStream};

@@ -38,10 +38,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-const FIRST_CLIENT: usize = 2;
-/// As many files are waited for at once.
+pub(crate) const LISTENER: Token = Token(0);
+pub(crate) const WAKER: Token = Token(1);
+pub(crate) const FIRST_CLIENT: usize = 2;
 const HELPERS: usize = 4;
 
 /// A task, and for whom. The client may be gone when it is done: then its number,

@@ -32,7 +32,7 @@
 //! every four seconds is still served: a rate would have to be asked for.
 
 use crate::level04::attempt;
-use crate::level05::{Job, helpers};
+use crate::level05::{FIRST_CLIENT, Job, LISTENER, WAKER, helpers};
 use crate::site::{self, Page, Reply, Site};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -41,17 +41,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-const FIRST_CLIENT: usize = 2;
 /// Between two requests, and before the first.
-const IDLE: Duration = Duration::from_secs(10);
+pub(crate) const IDLE: Duration = Duration::from_secs(10);
 /// From a head's first byte to its last. Short, for impatient students; 10 s is usual.
-const HEAD: Duration = Duration::from_secs(2);
+pub(crate) const HEAD: Duration = Duration::from_secs(2);
 /// Without a byte that the client takes.
-const WRITE: Duration = Duration::from_secs(5);
+pub(crate) const WRITE: Duration = Duration::from_secs(5);
 /// Deadlines are kept to this.
-const SWEEP: Duration = Duration::from_millis(250);
+pub(crate) const SWEEP: Duration = Duration::from_millis(250);
 
 struct Client {
     stream: TcpStream,

@@ -14,8 +14,8 @@
 //!   replies kept           one a client     the next request is read when it has gone
 //! ```
 //!
-//! Refusing is a service: who gets a 503 at once can go elsewhere, who waits for ever
-//! can't. And a server that refuses some serves the others as well as before.
+//! Refusing is a service: who gets a 503 at once can go elsewhere, and the others are
+//! served as well as before.
 //!
 //! ## Try it
 //! ```text
@@ -25,34 +25,26 @@
 //! ```
 //!
 //! ## What it gets wrong
-//! It serves what nobody meant to be served:
-//! `curl --path-as-is http://127.0.0.1:8080/files/../secret.txt` leaves the folder (as
-//! on all levels so far: don't show them to a network), and so does
-//! `/files//etc/passwd`. The ladder shows: **the secret leaks**. Smaller things: a file
-//! is in memory as a whole for each who asks, and a client that never stops sending
-//! requests has the loop for itself for as long.
+//! It serves what nobody meant to be served, as all levels so far:
+//! `curl --path-as-is http://127.0.0.1:8080/files/../secret.txt` leaves the folder. The
+//! ladder shows: **the secret leaks**. Smaller things: a file is in memory as a whole
+//! for each who asks, and who never stops sending requests has the loop for as long.
 
 use crate::level04::attempt;
-use crate::level05::{Job, helpers};
+use crate::level05::{FIRST_CLIENT, Job, LISTENER, WAKER, helpers};
+use crate::level06::{HEAD, IDLE, SWEEP, WRITE};
 use crate::site::{self, Page, Reply, Site, Task};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-const FIRST_CLIENT: usize = 2;
-/// Beyond, a job would wait for its disk for seconds, and its client has better to do.
+/// Beyond, a job would wait for seconds, and its client has better to do.
 const JOBS_MAX: usize = 64;
 /// Cookies of a careless site are the longest that comes by honestly.
 const HEAD_MAX: usize = 8 * 1024;
-const IDLE: Duration = Duration::from_secs(10);
-const HEAD: Duration = Duration::from_secs(2);
-const WRITE: Duration = Duration::from_secs(5);
-const SWEEP: Duration = Duration::from_millis(250);
 
 struct Client {
     stream: TcpStream,
@@ -73,8 +65,7 @@ pub(crate) fn run(site: &Site) -> io::Result<()> {
     run_with(site, || Ok(site::worker(site)))
 }
 
-/// The server, whose helpers each do what `make` makes for them: the levels that
-/// follow only change that.
+/// The server. The levels that follow only change what its helpers do.
 pub(crate) fn run_with<W>(site: &Site, make: impl Fn() -> io::Result<W>) -> io::Result<()>
 where
     W: FnMut(&Task) -> Reply + Send + 'static,
@@ -106,7 +97,7 @@ where
             swept = now;
             clients.retain(|_, client| client.deadline.is_none_or(|deadline| now < deadline));
         }
-        // The edge was lost if there was no descriptor when it came.
+        // The edge is lost if there was no descriptor when it came.
         if knocked || swept == now {
             accept(&poll, &listener, &mut clients, &mut next, (now, site.clients_max));
         }
@@ -165,8 +156,7 @@ impl Client {
             }
             let end = site::head_end(&self.input);
             if end.unwrap_or(self.input.len()) > HEAD_MAX {
-                let status = "431 Request Header Fields Too Large";
-                self.reply(&Reply::text(status, "too long\n"), true, now);
+                self.reply(&Reply::text("431 Head Too Large", "too long\n"), true, now);
                 continue;
             }
             if let Some(end) = end {

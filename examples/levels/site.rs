@@ -16,7 +16,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a level is told.
 #[derive(Clone, Debug)]
@@ -107,10 +107,14 @@ pub(crate) fn parse(head: &[u8]) -> Result<Request, Reply> {
     if !path.starts_with('/') || words.next().is_some() {
         return Err(bad("no such target\n"));
     }
-    let mut id = None;
+    let (mut id, mut hosts) = (None, 0);
     for line in lines.filter(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':').ok_or_else(|| bad("a field without a colon\n"))?;
+        if name.is_empty() || name.contains([' ', '\t']) {
+            return Err(bad("a name with a blank\n"));
+        }
         match name.to_ascii_lowercase().as_str() {
+            "host" => hosts += 1,
             "connection" => last |= value.to_ascii_lowercase().contains("close"),
             "cookie" => {
                 let mut cookies = value.split(';').map(str::trim);
@@ -121,6 +125,10 @@ pub(crate) fn parse(head: &[u8]) -> Result<Request, Reply> {
             "content-length" | "transfer-encoding" => return Err(bad("no content, please\n")),
             _ => {}
         }
+    }
+    // RFC 9112 section 3.2.
+    if hosts > 1 || (hosts == 0 && version == Some("HTTP/1.1")) {
+        return Err(bad("one Host, please\n"));
     }
     Ok(Request { path: path.to_owned(), id, last })
 }
@@ -182,8 +190,9 @@ impl Reply {
     /// As it goes over the wire; `last`: the connection is closed after it.
     pub(crate) fn bytes(&self, last: bool) -> Vec<u8> {
         let mut bytes = format!(
-            "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
+            "HTTP/1.1 {}\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
             self.status,
+            date(SystemTime::now()),
             self.kind,
             self.body.len()
         )
@@ -196,4 +205,32 @@ impl Reply {
         bytes.extend_from_slice(&self.body);
         bytes
     }
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`: who has a clock must say what it shows (RFC 9110
+/// section 6.6.1).
+fn date(now: SystemTime) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (days, time) = (seconds / 86_400, seconds % 86_400);
+    // Years begin in March here, so that the leap day is the last of its year; and
+    // days are counted from the 1st of March 1600, where a cycle of 400 years begins.
+    let (cycle, day) = ((days + 135_080) / 146_097, (days + 135_080) % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // Months have 31 and 30 days in turns of five months, which are 153 days.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = 1600 + 400 * cycle + year + u64::from(month >= 10);
+    let name = |names: &[&'static str], at: u64| names.get(at as usize).copied().unwrap_or("");
+    format!(
+        "{}, {day:02} {} {year} {:02}:{:02}:{:02} GMT",
+        name(&DAYS, days % 7),
+        name(&MONTHS, month),
+        time / 3600,
+        time / 60 % 60,
+        time % 60
+    )
 }
