@@ -151,8 +151,9 @@ fn from_level_seven_on_there_are_limits() {
         let sent = endless.try_send(format!("GET / HTTP/1.1\r\na: {}", "a".repeat(9000)));
         let end = String::from_utf8_lossy(&endless.expect_ended()).into_owned();
         assert!(end.is_empty() || end.starts_with("HTTP/1.1 431"), "{number}: {sent:?} {end}");
-        // Another process: the first may be lingering over that client still.
-        let level = Level::start(number, "crowd");
+        if number == 10 {
+            continue; // it would let idle ones go for those that come
+        }
         let mut clients: Vec<Client> = (0..8).map(|_| Client::connect(level.address)).collect();
         for client in &mut clients {
             client.ask("GET /hello", &[]).expect(200);

@@ -113,7 +113,7 @@ fn panel(figure: &Figure, row: &Row, axis: &Axis, labelled: bool) -> String {
     let along = |at: usize| 6.0 + (width - 12.0) * at as f64 / last;
     for (at, cell) in row.cells.iter().enumerate() {
         let (x, label) = (along(at), short(cell.connections as f64));
-        let y = height + 15.0;
+        let y = height + 18.0;
         let _ = writeln!(svg, "<text class=\"l x\" x=\"{x:.1}\" y=\"{y}\">{label}</text>");
     }
     let points = |of: fn(&crate::run::Cell) -> Option<Measured>| {

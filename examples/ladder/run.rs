@@ -15,6 +15,7 @@ use crate::options::{Climb, demo};
 use crate::page;
 use crate::questions::{self, Answers};
 use crate::server::{Server, Usage};
+use crate::site;
 use crate::strangers::{Slowloris, Strangers};
 use crate::table;
 use onepoll::bench::{ErrorKind, Plan, Progress, Report, Stop, run_with};
@@ -48,7 +49,7 @@ pub(crate) struct Measured {
     /// Of successes; `None`: there were none.
     pub p99: Option<Duration>,
     /// Connections that couldn't be made, and requests without a reply, as far as they
-    /// are no more than the connections.
+    /// are no more than the connections. Of a crowd: at least.
     pub(crate) unanswered: usize,
     pub(crate) usage: Usage,
 }
@@ -62,8 +63,11 @@ pub(crate) struct Ascent {
 }
 
 /// The share of a run's time in which requests are begun; in the rest they may end.
-const LOADED: f64 = 0.45;
+const LOADED: f64 = 0.4;
 const LOADED_MAX: Duration = Duration::from_millis(1200);
+/// The share in which the connections of a crowd are made, one after the other, so that
+/// it is the replies that are measured and not the queue at the door.
+const RAMP: f64 = 0.2;
 /// Who has no reply after this long has none.
 const TIMEOUT: Duration = Duration::from_millis(1000);
 /// With less time than this a run says nothing.
@@ -85,15 +89,17 @@ pub(crate) fn climb(climb: &Climb) -> Result<(), Box<dyn Error>> {
     eprintln!("asking each level some questions");
     let answers = ask_all(climb)?;
     let mut rows = Vec::new();
-    let mut left = climb.levels.len() * connections.len() * 2;
-    let mut share = || {
-        let time = climb.time.saturating_sub(began.elapsed()) / u32::try_from(left).unwrap_or(1);
-        left -= 1;
+    let weights: f64 = connections.iter().copied().map(weight).sum();
+    let mut left = climb.levels.len() as f64 * weights * 2.0;
+    let mut share = |connections| {
+        let weight = weight(connections);
+        let time = climb.time.saturating_sub(began.elapsed()).mul_f64((weight / left).min(1.0));
+        left -= weight;
         time
     };
     print!("{}", table::head());
     for (level, answers) in climb.levels.iter().zip(answers) {
-        eprintln!("level {}", level.title());
+        println!("\n{}: {}", level.title(), level.breaks);
         rows.push(measure(level, answers, climb, &connections, &mut share)?);
         if let Some(row) = rows.last() {
             print!("{}", table::row(row));
@@ -138,19 +144,30 @@ fn measure(
     answers: Answers,
     climb: &Climb,
     connections: &[usize],
-    share: &mut impl FnMut() -> Duration,
+    share: &mut impl FnMut(usize) -> Duration,
 ) -> Result<Row, Box<dyn Error>> {
     let server = Server::start(level, &climb.out)?;
-    let alone: Vec<_> = connections.iter().map(|count| load(&server, *count, share())).collect();
+    let alone: Vec<_> =
+        connections.iter().map(|count| load(&server, *count, share(*count))).collect();
     drop(server);
     let server = Server::start(level, &climb.out)?;
     let strangers = Strangers::come(server.address)?;
-    let company: Vec<_> = connections.iter().map(|count| load(&server, *count, share())).collect();
+    let company: Vec<_> =
+        connections.iter().map(|count| load(&server, *count, share(*count))).collect();
     let slowloris = strangers.leave();
     let cells = connections.iter().zip(alone).zip(company);
     let cell =
         |((count, alone), company): ((&usize, _), _)| Cell { connections: *count, alone, company };
     Ok(Row { level, answers, slowloris, cells: cells.map(cell).collect() })
+}
+
+/// Crowds need time to come in.
+fn weight(connections: usize) -> f64 {
+    match connections {
+        5_000.. => 3.0,
+        500.. => 1.5,
+        _ => 1.0,
+    }
 }
 
 /// One load, which ends after `time`. `None`: there was no time for it.
@@ -159,11 +176,15 @@ fn load(server: &Server, connections: usize, time: Duration) -> Option<Measured>
     if loaded < RUN_MIN {
         return None;
     }
-    let timeout = TIMEOUT.min(time.saturating_sub(loaded));
+    // Those for whom the queue at the door has room come at once: then the first
+    // request of each is counted, whether it is answered or not.
+    let crowd = connections > site::QUEUE as usize;
+    let ramp = if crowd { time.mul_f64(RAMP) } else { Duration::ZERO };
+    let timeout = TIMEOUT.min(time.saturating_sub(loaded + ramp));
     let plan = Plan::new(&format!("http://{}/hello", server.address)).ok()?;
     // No warm-up: a client that gets no reply at all asks only once, at the beginning.
     let plan = plan.connections(connections).warm(Duration::ZERO).duration(loaded);
-    let plan = plan.timeout(timeout).expect_status(200, 200).pid(server.pid());
+    let plan = plan.ramp(ramp).timeout(timeout).expect_status(200, 200).pid(server.pid());
     let (stop, (over, ended)) = (Stop::default(), channel::<()>());
     let (report, usage) = thread::scope(|scope| {
         let watch = scope.spawn(|| {

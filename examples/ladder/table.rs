@@ -15,7 +15,7 @@ pub(crate) fn head() -> String {
 
 /// A level, in a line for each number of connections.
 pub(crate) fn row(row: &Row) -> String {
-    let mut text = format!("\n{}: {}\n", row.level.title(), row.level.breaks);
+    let mut text = String::new();
     for cell in &row.cells {
         let usage = cell.company.map_or([const { String::new() }; 2], |it| {
             [count(it.usage.threads as f64), bytes(it.usage.memory as f64)]
@@ -81,7 +81,7 @@ pub(crate) const QUESTIONS: [(&str, Answer); 5] = [
     }),
     ("visits", |row| match row.answers.remembers {
         Some(true) => (true, "remembered".into()),
-        _ => (false, "-".into()),
+        _ => (false, "no".into()),
     }),
 ];
 

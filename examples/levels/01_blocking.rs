@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) fn run(site: &Site) -> io::Result<()> {
     let listener = TcpListener::bind(site.address)?;
-    site.announce(listener.local_addr()?);
+    site.announce(listener.local_addr()?, &listener)?;
     loop {
         let stream = accept(&listener);
         // An error means that this client is gone: no reason to go as well.

@@ -40,7 +40,7 @@ use std::thread;
 
 pub(crate) fn run(site: &Site) -> io::Result<()> {
     let listener = TcpListener::bind(site.address)?;
-    site.announce(listener.local_addr()?);
+    site.announce(listener.local_addr()?, &listener)?;
     let site = Arc::new(site.clone());
     loop {
         let stream = level01::accept(&listener);

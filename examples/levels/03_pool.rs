@@ -45,7 +45,7 @@ const QUEUE_MAX: usize = 128;
 
 pub(crate) fn run(site: &Site) -> io::Result<()> {
     let listener = TcpListener::bind(site.address)?;
-    site.announce(listener.local_addr()?);
+    site.announce(listener.local_addr()?, &listener)?;
     let (queue, clients) = sync_channel(QUEUE_MAX);
     let clients = Arc::new(Mutex::new(clients));
     for _ in 0..THREADS {

@@ -72,7 +72,7 @@ pub(crate) fn run(site: &Site) -> io::Result<()> {
     let done = helpers(queue, Waker::new(poll.registry(), WAKER)?, || Ok(site::worker(site)))?;
     let mut listener = TcpListener::bind(site.address)?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    site.announce(listener.local_addr()?);
+    site.announce(listener.local_addr()?, &listener)?;
     let mut clients: HashMap<usize, Client> = HashMap::new();
     let mut next = FIRST_CLIENT;
     let mut events = Events::with_capacity(1024);

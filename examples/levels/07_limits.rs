@@ -75,7 +75,7 @@ where
     let done = helpers(queue, Waker::new(poll.registry(), WAKER)?, make)?;
     let mut listener = TcpListener::bind(site.address)?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    site.announce(listener.local_addr()?);
+    site.announce(listener.local_addr()?, &listener)?;
     let mut clients: HashMap<usize, Client> = HashMap::new();
     let mut events = Events::with_capacity(1024);
     let (mut next, mut swept) = (FIRST_CLIENT, Instant::now());

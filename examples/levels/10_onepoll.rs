@@ -53,7 +53,7 @@ pub(crate) fn run(site: &Site) -> Result<(), Error> {
     config.limits.head_max = 8 * 1024;
     config.requests_per_connection = u32::MAX; // as on the other levels
     let server = Server::bind(site.address)?.config(config);
-    site.announce(server.local_addr()?);
+    println!("listening on http://{}", server.local_addr()?);
     server.run(app)
 }
 

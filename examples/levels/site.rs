@@ -15,6 +15,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,11 +34,23 @@ pub(crate) struct Site {
 impl Site {
     /// Says where the server listens. Whoever started it waits for the line; if the
     /// pipe is gone, so be it.
-    pub(crate) fn announce(&self, address: SocketAddr) {
+    ///
+    /// And has the kernel keep more who knock at once than the 128 that std asks for:
+    /// those beyond are not told, they try again a second later, and a crowd of
+    /// thousands would show nothing else.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn announce(&self, address: SocketAddr, listener: impl AsFd) -> io::Result<()> {
+        rustix::net::listen(listener, QUEUE)?;
         let mut out = io::stdout();
         let _ = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
+        Ok(())
     }
 }
+
+/// What Linux allows unless it is told otherwise.
+pub(crate) const QUEUE: i32 = 4096;
 
 /// A request: what of it matters here.
 #[derive(Debug)]
