@@ -38,10 +38,10 @@ pub(crate) fn write(ascent: &Ascent, out: &Path) -> io::Result<()> {
         let svg = draw(&figure, &ascent.rows);
         fs::write(out.join(format!("{}.svg", figure.name)), &svg)?;
         let title = figure.title;
-        let _ = write!(
+        let _ = writeln!(
             page,
             "<section><h2>{title}</h2>{KEY}<div class=\"wide\">{svg}</div>\
-             <p class=\"dim\">against the number of connections</p></section>\n"
+             <p class=\"dim\">against the number of connections</p></section>"
         );
     }
     page += &numbers(&ascent.rows);

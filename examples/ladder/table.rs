@@ -98,9 +98,11 @@ pub(crate) fn seen(row: &Row) -> (bool, String) {
         2 => {
             let most = cells.iter().map(|(_, it)| it.usage);
             let most = most.max_by_key(|usage| usage.threads).unwrap_or_default();
-            let connections = cells.iter().map(|(count, _)| *count).max().unwrap_or(0);
             let words = (count(most.threads as f64), bytes(most.memory as f64));
-            (most.threads as usize > connections, format!("{} threads, {}", words.0, words.1))
+            // Of a crowd, many may be waiting for their threads when it is over.
+            let mut few = cells.iter().filter(|(count, _)| *count <= 1000);
+            let as_said = few.all(|(count, it)| it.usage.threads as usize > *count);
+            (as_said, format!("{} threads, {}", words.0, words.1))
         }
         3 => match cells.iter().find(|(count, _)| *count > 16) {
             Some((all, it)) => {

@@ -171,7 +171,7 @@ impl Client {
                 None => return Ok(()),
                 Some(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Some(count) => {
-                    self.input.extend_from_slice(buffer.get(..count).unwrap_or_default())
+                    self.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
                 }
             }
         }
