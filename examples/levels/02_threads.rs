@@ -25,11 +25,10 @@
 //! A client costs a thread, and strangers decide how many there are. Each thread has
 //! a stack (some 10 to 20 KiB that are really used, of 2 MiB that are reserved), a
 //! place in the kernel's tables, and a turn at the scheduler. The ladder shows: the
-//! **threads and the memory grow with the connections**, ten thousand of each; and a
-//! request costs a switch of threads or two, so that the throughput falls below that
-//! of one thread that does it all (level 04). Where the system allows fewer threads
-//! than there are clients, those beyond are turned away, and slow clients, who do
-//! nothing, keep their threads for ever.
+//! **threads and the memory grow with the connections**, thousands of threads for
+//! thousands of clients; of a crowd that comes at once, many still wait for theirs when
+//! it is over. Where the system allows fewer threads than there are clients, those
+//! beyond are turned away; and slow clients, who do nothing, keep theirs for ever.
 
 use crate::level01;
 use crate::site::Site;
