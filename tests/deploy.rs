@@ -219,3 +219,80 @@ fn all_examples_say_how_onepoll_is_started() {
         assert!(text.contains("Forwarded"), "the other family is dropped");
     }
 }
+
+const DOCKERFILE: &str = include_str!("../examples/deploy/Dockerfile");
+const KUBERNETES: &str = include_str!("../examples/deploy/kubernetes.yaml");
+
+/// The long flags that a text names.
+fn flags(text: &str) -> Vec<&str> {
+    let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
+    let words = text.split(|c: char| !is_flag(c) && !c.is_ascii_digit());
+    words.filter(|word| word.len() > 2 && word.starts_with("--")).collect()
+}
+
+/// Of the line that begins so, what follows.
+#[track_caller]
+fn after<'a>(text: &'a str, start: &str) -> &'a str {
+    let found = text.lines().find_map(|line| line.trim_start().strip_prefix(start));
+    found.unwrap_or_else(|| panic!("no line begins with {start}"))
+}
+
+/// What is not built for this test can't be asked.
+fn help(command: &str) -> Option<String> {
+    let program = option_env!("CARGO_BIN_EXE_onepoll")?;
+    let output = Command::new(program).args([command, "--help"]).output().expect("it runs");
+    assert!(output.status.success(), "onepoll {command}");
+    Some(String::from_utf8(output.stdout).expect("text"))
+}
+
+/// No container can be had everywhere: at least all of this is understood.
+#[test]
+fn containers_use_flags_that_there_are() {
+    let (Some(serve), Some(health)) = (help("serve"), help("health")) else { return };
+    let entry = after(DOCKERFILE, "ENTRYPOINT ");
+    let check = after(DOCKERFILE, "CMD [\"/onepoll\", \"health\"");
+    let used: Vec<&str> = [entry, KUBERNETES].into_iter().flat_map(flags).collect();
+    assert!(used.contains(&"--health") && used.contains(&"--drain-limit"), "{used:?}");
+    for flag in used {
+        assert!(
+            serve.contains(&format!("{flag} ")) || serve.contains(&format!("{flag}\n")),
+            "{flag}"
+        );
+    }
+    assert_eq!(flags(check), ["--timeout"]);
+    assert!(health.contains("--timeout <"));
+}
+
+#[test]
+fn containers_agree_on_ports_users_and_times() {
+    for (text, start, rest) in [
+        (DOCKERFILE, "EXPOSE ", "8080"),
+        (DOCKERFILE, "USER ", "65532:65532"),
+        (KUBERNETES, "containerPort: ", "8080"),
+        (KUBERNETES, "prometheus.io/port: ", "\"8080\""),
+        (KUBERNETES, "targetPort: ", "http"),
+        (KUBERNETES, "runAsUser: ", "65532"),
+    ] {
+        assert_eq!(after(text, start), rest, "{start}");
+    }
+    assert!(after(DOCKERFILE, "ENTRYPOINT ").contains("\"--port\", \"8080\""));
+    assert!(after(DOCKERFILE, "CMD [\"/onepoll\", \"health\"").contains("127.0.0.1:8080/livez"));
+    for probe in ["livenessProbe:\n", "startupProbe:\n"] {
+        let (_, rest) = KUBERNETES.split_once(probe).expect("a probe");
+        assert_eq!(after(rest, "httpGet: "), "{path: /livez, port: http}");
+    }
+    let seconds = |start: &str| -> u64 {
+        after(KUBERNETES, start).trim_end_matches('s').parse().expect("seconds")
+    };
+    let leaves = seconds("- --shutdown-delay=") + seconds("- --drain-limit=");
+    let joins = Config::default().join_limit.as_secs();
+    assert!(seconds("terminationGracePeriodSeconds: ") > leaves + joins);
+    let (_, ready) = KUBERNETES.split_once("readinessProbe:\n").expect("a probe");
+    let period: u64 = after(ready, "periodSeconds: ").parse().expect("seconds");
+    assert!(2 * period < seconds("- --shutdown-delay="), "it is noticed too late");
+    // Buffers, and what is kept of files, fit.
+    let memory = after(KUBERNETES, "limits: {memory: ").trim_end_matches("Mi}");
+    let memory: usize = memory.parse().expect("MiB");
+    assert!(memory << 20 > Config::default().buffers_max + (64 << 20));
+    assert!(!KUBERNETES.contains('\t'), "YAML has no tabs");
+}
