@@ -47,6 +47,8 @@
 //!
 //! Loop and application meet in [`http::Service`], on the ground floor.
 //!
+//! Who runs it for others reads [`guide::production`].
+//!
 //! # Where to start reading
 //!
 //! In the order of a request: a turn of the loop ([`reactor`], `reactor/turn.rs`), one client
@@ -117,6 +119,7 @@ mod error;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod forms;
+pub mod guide;
 pub mod handlers;
 pub mod helper;
 pub mod http;

@@ -227,7 +227,8 @@ const KUBERNETES: &str = include_str!("../examples/deploy/kubernetes.yaml");
 fn flags(text: &str) -> Vec<&str> {
     let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
     let words = text.split(|c: char| !is_flag(c) && !c.is_ascii_digit());
-    words.filter(|word| word.len() > 2 && word.starts_with("--")).collect()
+    let is_flag = |word: &&str| word.strip_prefix("--").is_some_and(|rest| !rest.starts_with('-'));
+    words.filter(|word| word.len() > 2).filter(is_flag).collect()
 }
 
 /// Of the line that begins so, what follows.
@@ -247,11 +248,13 @@ fn help(command: &str) -> Option<String> {
 
 /// No container can be had everywhere: at least all of this is understood.
 #[test]
-fn containers_use_flags_that_there_are() {
+fn containers_and_the_guide_use_flags_that_there_are() {
     let (Some(serve), Some(health)) = (help("serve"), help("health")) else { return };
     let entry = after(DOCKERFILE, "ENTRYPOINT ");
     let check = after(DOCKERFILE, "CMD [\"/onepoll\", \"health\"");
-    let used: Vec<&str> = [entry, KUBERNETES].into_iter().flat_map(flags).collect();
+    let guide = include_str!("../src/guide/production.rs").replace("--release", "");
+    let guide = guide.replace("docker stop --time", "").replace("--bench tls", "");
+    let used: Vec<&str> = [entry, KUBERNETES, &guide].into_iter().flat_map(flags).collect();
     assert!(used.contains(&"--health") && used.contains(&"--drain-limit"), "{used:?}");
     for flag in used {
         assert!(

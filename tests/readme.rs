@@ -1,14 +1,20 @@
-//! The README states the true defaults.
+//! The README and the guide state the true defaults; the guide knows all metrics.
+
+mod support;
 
 use onepoll::Config;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const README: &str = include_str!("../README.md");
+const GUIDE: &str = include_str!("../src/guide/production.rs");
 
 /// The second column of the row whose first column is this.
-fn stated(field: &str) -> &'static str {
+#[track_caller]
+fn stated(document: &'static str, field: &str) -> &'static str {
     let start = format!("| {field} |");
-    let row = README.lines().find_map(|line| line.strip_prefix(start.as_str()));
+    let lines = document.lines().map(|line| line.strip_prefix("//! ").unwrap_or(line));
+    let row = lines.into_iter().find_map(|line| line.strip_prefix(start.as_str()));
     row.unwrap_or_else(|| panic!("no row for {field}")).split('|').next().unwrap().trim()
 }
 
@@ -31,8 +37,82 @@ fn number(limit: Option<u32>) -> String {
 #[test]
 fn the_table_of_defaults_is_the_config() {
     let config = Config::default();
+    for (field, default) in table(&config) {
+        assert_eq!(stated(README, field), default, "{field}");
+    }
+}
+
+#[test]
+fn the_guide_names_the_defaults_of_all_fields() {
+    let config = Config::default();
+    let both = "`helpers_min`..`helpers_max`";
+    for (field, default) in table(&config).into_iter().filter(|(field, _)| *field != both) {
+        assert_eq!(stated(GUIDE, field), default, "{field}");
+    }
+    let nobody = |networks: &onepoll::http::Networks| {
+        assert_eq!(*networks, onepoll::http::Networks::none());
+        "nobody".to_owned()
+    };
+    for (field, default) in [
+        ("`helpers_min`", config.helpers_min.to_string()),
+        ("`helpers_max`", config.helpers_max.to_string()),
+        ("`overload`", format!("{:?}", config.overload)),
+        ("`per_address.turn_away`", format!("{:?}", config.per_address.turn_away)),
+        ("`trusted`", nobody(&config.trusted)),
+        ("`proxy_protocol`", nobody(&config.proxy_protocol)),
+        ("`forwarded`", format!("{:?}", config.forwarded)),
+        ("`server_name`", config.server_name.clone().unwrap_or_default()),
+    ] {
+        assert_eq!(stated(GUIDE, field), default, "{field}");
+    }
+    // What is new in the configuration is new in the guide.
+    let shown = format!("{config:#?}");
+    let (mut seen, mut within) = (0, "");
+    for line in shown.lines() {
+        let Some((name, value)) = line.trim_start().split_once(": ") else { continue };
+        let path = match line.len() - line.trim_start().len() {
+            4 if ["limits", "per_address"].contains(&name) => {
+                within = name;
+                continue;
+            }
+            4 => {
+                within = "";
+                format!("`{name}`")
+            }
+            8 if !within.is_empty() => format!("`{within}.{name}`"),
+            _ => continue,
+        };
+        assert!(GUIDE.contains(&path), "{path} {value} is not in the guide");
+        seen += 1;
+    }
+    assert!(seen > 30, "fields were found: {seen}");
+}
+
+/// Those that the page has, and no others.
+#[test]
+fn the_guide_knows_all_metrics() {
+    let server = onepoll::Server::bind("127.0.0.1:0").expect("a free port");
+    let server = server.spawn(|| {
+        let mut app = onepoll::App::new();
+        onepoll::handlers::Metrics::new().mount(&mut app, "/metrics");
+        app.get("/", |_: &mut onepoll::Request| "hello");
+        app
+    });
+    let mut client = support::Client::connect(server.as_ref().expect("it starts").local_addr());
+    client.ask("GET /", &[]).expect(200);
+    let page = client.ask("GET /metrics", &[]).expect(200).text().to_owned();
+    let shown = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let shown: BTreeSet<_> = shown.collect();
+    let rows = GUIDE.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('`').next());
+    let named: BTreeSet<_> =
+        rows.filter(|name| name.starts_with("onepoll_") || name.starts_with("http_")).collect();
+    assert_eq!(named, shown);
+}
+
+/// Each field's name, and its default in words.
+fn table(config: &Config) -> Vec<(&'static str, String)> {
     let limits = &config.limits;
-    let table = [
+    vec![
         ("`limits.head_max`", bytes(limits.head_max as u64)),
         ("`limits.target_max`", bytes(limits.target_max as u64)),
         ("`limits.headers_max`", limits.headers_max.to_string()),
@@ -59,10 +139,7 @@ fn the_table_of_defaults_is_the_config() {
         ("`helper_queue`", config.helper_queue.to_string()),
         ("`join_limit`", time(config.join_limit)),
         ("`drain_idle`", time(config.drain_idle)),
-    ];
-    for (field, default) in table {
-        assert_eq!(stated(field), default, "{field}");
-    }
+    ]
 }
 
 /// Whoever takes the licence must get its text.

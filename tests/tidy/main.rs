@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// only, and from itself.
 const FLOORS: [&[&str]; 7] = [
     // The ground floor is one room: the vocabulary.
-    &["http", "config", "error", "stats", "mutants"],
+    &["http", "config", "error", "stats", "mutants", "guide"],
     &["proto", "route", "net", "helper", "disk", "codec", "kv"],
     &["reactor", "app"],
     &["files", "forms", "middleware", "session", "handlers", "templates"],

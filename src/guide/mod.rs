@@ -1,0 +1,3 @@
+//! Guides: chapters for people, without code.
+
+pub mod production;
