@@ -29,18 +29,22 @@ impl Room {
 }
 
 impl Share {
-    /// Takes more.
+    /// Takes more, or nothing: what is refused is in nobody's way.
     ///
     /// # Errors
     /// 503 if there is no more: others will be done sooner or later.
     pub(super) fn take(&mut self, bytes: u64) -> Result<(), Refusal> {
         // Nothing else is told by this number, so no order with other memory is needed.
-        let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.bytes = self.bytes.saturating_add(bytes);
-        if before.saturating_add(bytes) > self.room.max {
-            return Err(Refusal::new(Status::SERVICE_UNAVAILABLE, "too many uploads at once"));
+        let order = Ordering::Relaxed;
+        let within = |sum: &u64| *sum <= self.room.max;
+        let add = |taken: u64| taken.checked_add(bytes).filter(within);
+        match self.room.taken.fetch_update(order, order, add) {
+            Ok(_) => {
+                self.bytes += bytes;
+                Ok(())
+            }
+            Err(_) => Err(Refusal::new(Status::SERVICE_UNAVAILABLE, "too many uploads at once")),
         }
-        Ok(())
     }
 }
 
