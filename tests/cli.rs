@@ -18,6 +18,8 @@ mod settings;
 #[path = "cli/signals.rs"]
 mod signals;
 mod support;
+#[path = "cli/takeover.rs"]
+mod takeover;
 #[cfg(feature = "tls-self-signed")]
 #[path = "cli/tls.rs"]
 mod tls;

@@ -18,6 +18,7 @@ use super::secrets::Secrets;
 use super::settings::{self, Settings, Surroundings, Wrong};
 use super::signals::Ask;
 use super::site::{self, Site};
+use super::takeover::Host;
 use onepoll::files::Uploads;
 use onepoll::middleware::LogHandle;
 use onepoll::{Error, Handle};
@@ -28,6 +29,8 @@ use std::thread;
 pub(super) struct Life {
     pub(super) handle: Handle,
     pub(super) notify: Notify,
+    /// Waits for the process that takes over.
+    pub(super) host: Host,
     pub(super) log: Option<LogHandle>,
     /// Of each loop.
     pub(super) nexts: Vec<Next>,
@@ -67,6 +70,7 @@ impl Life {
         let Some(args) = args(&self.settings) else { return };
         let (delay, limit) = (args.life.shutdown_delay, args.life.drain_limit);
         self.notify.tell("STOPPING=1");
+        self.host.close();
         let handle = self.handle.clone();
         let drain = move || {
             log::info!("asked to end: finishing what is under way, for {limit:?} at most");

@@ -24,6 +24,7 @@ mod serve;
 mod settings;
 mod signals;
 mod site;
+mod takeover;
 mod urls;
 mod values;
 

@@ -9,6 +9,7 @@ use super::secrets::{Redirect, Secrets};
 use super::settings::Settings;
 use super::signals;
 use super::site::{self, Kept, Site};
+use super::takeover::{self, Host};
 use onepoll::files::Uploads;
 use onepoll::handlers::SharedMetrics;
 use onepoll::http::Service;
@@ -33,7 +34,17 @@ pub(super) fn serve(settings: Settings, words: Vec<OsString>) -> Result<(), Erro
     let nexts = seeds.iter().map(|seed| seed.next.clone()).collect();
     let log = seeds.first().and_then(|seed| seed.log.as_ref()).map(AccessLog::handle);
     let secrets = Secrets::new(args)?;
-    let server = listen(args, given, &secrets)?.config(site::config(args)?);
+    let config = site::config(args)?;
+    let (guest, server) = match takeover::knock(args.life.takeover.as_deref())? {
+        Some((guest, taken)) => (Some(guest), taken_over(args, taken, &secrets)?),
+        None => (None, listen(args, given, &secrets)?),
+    };
+    let mut server = server.config(config);
+    let mut own = Vec::new();
+    if args.life.takeover.is_some() {
+        server = server.for_reactors(args.life.reactors)?;
+        own = takeover::clones(&server)?;
+    }
     let places = places(&server, &secrets);
     let redirect = secrets.redirect(&server);
     let _certificates = secrets.watch()?;
@@ -42,20 +53,56 @@ pub(super) fn serve(settings: Settings, words: Vec<OsString>) -> Result<(), Erro
         Started::Here(running) => running.handle(),
         Started::Threads(background) => background.handle().clone(),
     };
+    let takeover = args.life.takeover.clone();
+    let (gone, limit) = (handle.clone(), args.life.drain_limit);
+    let leave = move || gone.drain(limit);
     let line = format!("serving {} on {places}", args.root.display());
     let notify_life = notify.clone();
-    let mut life =
-        Life { handle, notify: notify_life, log, nexts, uploads, secrets, words, settings };
+    let host = Host::default();
+    let mut life = Life {
+        handle,
+        notify: notify_life,
+        host: host.clone(),
+        log,
+        nexts,
+        uploads,
+        secrets,
+        words,
+        settings,
+    };
     let watch = signals::watch(move |ask| life.obey(ask));
     let _watch = watch.map_err(|source| Error::Io { doing: "watching for signals", source })?;
+    let main = guest.as_ref().map_or_else(String::new, |_| takeover::main_pid());
+    let has_taken = guest.is_some();
+    if let Some(guest) = guest {
+        guest.ready(&own)?;
+    }
+    match takeover.map(|path| host.open(&path, own, leave)).transpose() {
+        // Nobody else serves any more.
+        Err(error) if has_taken => log::error!("{error}; the next start can't take over"),
+        opened => drop(opened?),
+    }
     log::info!("{line}");
-    notify.tell(&format!("READY=1\nSTATUS={line}"));
+    notify.tell(&format!("{main}READY=1\nSTATUS={line}"));
     match started {
         Started::Here(running) => running.run()?,
         Started::Threads(background) => background.join()?,
     }
+    host.close();
     log::info!("ended");
     Ok(())
+}
+
+/// On the sockets of the process before, and with TLS as those had it.
+fn taken_over(args: &ServeArgs, taken: Vec<Listener>, secrets: &Secrets) -> Result<Server, Error> {
+    let redirects = |listener: &Listener| {
+        let port = listener.local_addr().ok().map(|address| address.port());
+        port.is_some() && port == secrets.redirect_port()
+    };
+    let guarded = taken
+        .into_iter()
+        .map(|listener| if redirects(&listener) { listener } else { secrets.guard(listener) });
+    guarded.fold(Server::new(), Server::and_listener).sockets(&args.sockets.options())
 }
 
 /// Where it listens, for people.
@@ -63,6 +110,7 @@ fn places(server: &Server, secrets: &Secrets) -> String {
     // With port 0, only now is it known which.
     let unix = server.listeners().map(ToString::to_string).filter(|it| it.starts_with("unix:"));
     let mut shown: Vec<String> = unix.collect();
+    shown.dedup(); // several loops may have one each
     if server.local_addrs().next().is_some() {
         shown.insert(0, secrets.urls(server));
     }

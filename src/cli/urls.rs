@@ -15,7 +15,14 @@ pub(super) fn list(scheme: &str, listeners: &[SocketAddr]) -> String {
     } else {
         Vec::new()
     };
-    line(scheme, &open(listeners, &of_interfaces))
+    // Several loops may have a socket each.
+    let mut once: Vec<SocketAddr> = Vec::new();
+    for address in listeners {
+        if !once.contains(address) {
+            once.push(*address);
+        }
+    }
+    line(scheme, &open(&once, &of_interfaces))
 }
 
 /// Addresses that a client can connect to.

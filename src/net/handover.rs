@@ -39,6 +39,21 @@ pub fn send<'l>(
     listeners: impl IntoIterator<Item = &'l Listener>,
 ) -> io::Result<()> {
     let listeners: Vec<&Listener> = listeners.into_iter().collect();
+    lend(to, listeners.iter().copied())?;
+    listeners.iter().for_each(|listener| listener.keep_file(false));
+    Ok(())
+}
+
+/// As [`send`], but the files stay ours, for a receiver that may yet fail: it and we
+/// say [`Listener::keep_file`] when it serves.
+///
+/// # Errors
+/// As [`send`].
+pub fn lend<'l>(
+    to: impl AsFd,
+    listeners: impl IntoIterator<Item = &'l Listener>,
+) -> io::Result<()> {
+    let listeners: Vec<&Listener> = listeners.into_iter().collect();
     if listeners.is_empty() || listeners.len() > LISTENERS_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "1 to 64 listeners can be sent"));
     }
@@ -59,7 +74,6 @@ pub fn send<'l>(
     if sent != text.len() {
         return Err(io::ErrorKind::WriteZero.into());
     }
-    listeners.iter().for_each(|listener| listener.leave_file());
     Ok(())
 }
 

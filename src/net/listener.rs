@@ -239,10 +239,11 @@ impl Listener {
         matches!(&self.inner, Inner::Unix(_, Some(_)))
     }
 
-    /// From here on the file is somebody else's: it stays.
-    pub(super) fn leave_file(&self) {
+    /// Whether its file, if one goes with it, is ours from here on, and removed with it
+    /// and its clones; else it is somebody else's, and stays.
+    pub fn keep_file(&self, ours: bool) {
         if let Inner::Unix(_, Some(file)) = &self.inner {
-            file.leave();
+            file.keep(ours);
         }
     }
 

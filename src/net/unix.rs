@@ -41,9 +41,9 @@ impl SocketFile {
         Ok(SocketFile { path: path.to_owned(), id: id_of(path)?, left: AtomicBool::new(false) })
     }
 
-    /// Leaves the file where it is.
-    pub(super) fn leave(&self) {
-        self.left.store(true, Ordering::Relaxed);
+    /// Whether it is removed when this is dropped.
+    pub(super) fn keep(&self, ours: bool) {
+        self.left.store(!ours, Ordering::Relaxed);
     }
 }
 

@@ -82,6 +82,17 @@ impl Server {
         self.try_reactors(number, move |_| Ok(factory()))
     }
 
+    /// Opens the sockets of all loops now: of each address so many, if there are not
+    /// more, as those of another process. So they can be [cloned](Listener::try_clone)
+    /// before the start, to be [handed over](crate::net::handover) in the end.
+    ///
+    /// # Errors
+    /// [`Error::Listen`], naming the address.
+    pub fn for_reactors(mut self, number: usize) -> Result<Server, Error> {
+        self.listeners = enough(self.listeners, number)?;
+        Ok(self)
+    }
+
     /// The same with a factory that can fail and is told which loop it is for,
     /// counted from 0.
     ///
@@ -161,18 +172,46 @@ fn all_ready(
     Ok(Handle::all(&handles))
 }
 
-/// A set of listeners for each loop.
+/// A set of listeners for each loop: of each address all sockets there are, and at
+/// least one.
 fn spread(listeners: Vec<Listener>, number: usize) -> Result<Vec<Vec<Listener>>, Error> {
-    let mut sets = Vec::with_capacity(number);
-    for _ in 1..number {
-        let another = |listener: &Listener| {
-            let failed = |source| Error::Listen { address: listener.to_string(), source };
-            listener.another().map_err(failed)
-        };
-        sets.push(listeners.iter().map(another).collect::<Result<Vec<_>, _>>()?);
+    let mut sets: Vec<Vec<Listener>> = (0..number).map(|_| Vec::new()).collect();
+    for group in by_address(enough(listeners, number)?) {
+        for (at, listener) in group.into_iter().enumerate() {
+            if let Some(set) = sets.get_mut(at % number) {
+                set.push(listener);
+            }
+        }
     }
-    sets.insert(0, listeners);
     Ok(sets)
+}
+
+/// So many sockets for each address, if there are not more.
+fn enough(listeners: Vec<Listener>, number: usize) -> Result<Vec<Listener>, Error> {
+    let mut all = Vec::new();
+    for group in by_address(listeners) {
+        let mut more = Vec::new();
+        let wanted = number.saturating_sub(group.len());
+        for listener in group.iter().cycle().take(wanted) {
+            let failed = |source| Error::Listen { address: listener.to_string(), source };
+            more.push(listener.another().map_err(failed)?);
+        }
+        all.extend(group);
+        all.extend(more);
+    }
+    Ok(all)
+}
+
+fn by_address(listeners: Vec<Listener>) -> Vec<Vec<Listener>> {
+    let mut groups: Vec<(String, Vec<Listener>)> = Vec::new();
+    for listener in listeners {
+        let address = listener.to_string();
+        match groups.iter_mut().find(|(of, _)| *of == address) {
+            Some((_, group)) => group.push(listener),
+            None => groups.push((address, vec![listener])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 impl Seat {

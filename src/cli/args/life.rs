@@ -32,6 +32,12 @@ pub(crate) struct LifeArgs {
     #[arg(long)]
     pub(crate) reuse_port: bool,
 
+    /// Restart without a loss: take the listening sockets of the process that serves with
+    /// the same PATH, if there is one, and hand them to the next. -a and -p count for
+    /// the first one only
+    #[arg(long, value_name = "PATH")]
+    pub(crate) takeover: Option<PathBuf>,
+
     /// Answer /livez, /readyz and /healthz, unlogged and without a password
     #[arg(long)]
     pub(crate) health: bool,

@@ -122,7 +122,7 @@ fn another_s_file_is_left_alone() {
     let clone = new.try_clone().unwrap();
     drop(new);
     assert!(UnixStream::connect(&path).is_ok(), "its clone is there");
-    clone.leave_file();
+    clone.keep_file(false);
     drop(clone);
     assert!(path.exists(), "it was handed over");
     std::fs::remove_file(&path).unwrap();
