@@ -69,7 +69,6 @@ fn the_help_is_in_parts() {
             "Options:",
             "Address:",
             "Behind a proxy:",
-            "HTTPS:",
             "What is served:",
             "Caching and compression:",
             "Who may do what:",
