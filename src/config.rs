@@ -41,6 +41,11 @@ pub struct Config {
     /// its handler's jobs and sleeps are over: none. Then 503, and the job's
     /// result is dropped when it comes.
     pub work_timeout: Option<Duration>,
+    /// How long a handler may hold the loop before it is blamed, in the log and in
+    /// [`Watch::blamed`](crate::stats::Watch::blamed): never. A thread looks four times
+    /// in that time, so that shorter holds may be missed and times are about right. 4 ms
+    /// at least.
+    pub blame: Option<Duration>,
     /// Without enough progress of a client that is sent something: 30 s, then
     /// the connection is cut. A window, as for `body_timeout`.
     pub write_timeout: Duration,
@@ -190,6 +195,7 @@ impl Default for Config {
             body_timeout: Duration::from_secs(30),
             body_rate: 500,
             work_timeout: None,
+            blame: None,
             write_timeout: Duration::from_secs(30),
             write_rate: 500,
             linger_timeout: Duration::from_secs(2),
@@ -280,6 +286,9 @@ impl Config {
             if time.is_zero() || time > Duration::from_secs(7 * 24 * 3600) {
                 return wrong(field, "must be longer than 0 and at most a week");
             }
+        }
+        if self.blame.is_some_and(|time| time < Duration::from_millis(4)) {
+            return wrong("blame", "must be at least 4 ms");
         }
         match &self.server_name {
             Some(name) if !crate::http::chars::is_field_value(name.as_bytes()) => {

@@ -49,8 +49,8 @@ impl<K, const N: usize> Default for Kinds<K, N> {
     }
 }
 
-/// An enum whose members are counted, with its texts for labels.
-macro_rules! kinds {
+/// An enum with texts for labels.
+macro_rules! names {
     (
         $(#[$about:meta])* $name:ident {
             $($(#[$doc:meta])* $member:ident = $text:literal,)*
@@ -74,6 +74,13 @@ macro_rules! kinds {
                 }
             }
         }
+    };
+}
+
+/// An enum whose members are counted.
+macro_rules! kinds {
+    ($(#[$about:meta])* $name:ident $members:tt) => {
+        names! { $(#[$about])* $name $members }
 
         impl<const N: usize> Kinds<$name, N> {
             /// How many of that kind.
@@ -170,6 +177,11 @@ kinds! {
         Other = "other",
     }
 }
+
+mod watch;
+
+pub(crate) use watch::Place;
+pub use watch::{Blame, Part, RouteTime, SECTORS, Snapshot, Spread, State, Watch};
 
 /// Times, counted by how long they were.
 #[derive(Debug, Default)]
@@ -314,6 +326,8 @@ pub struct Stats {
     /// 1 once it was said that the server is to leave soon: see
     /// [`Handle::unready`](crate::Handle::unready).
     pub unready: Counter,
+    /// For those who watch the loop, and for blame.
+    pub watch: Watch,
     /// The helper threads, which all loops of a server share.
     pub helpers: Arc<Helpers>,
     /// The loops of the same server, this one included, if there are several.
@@ -365,7 +379,8 @@ impl Stats {
         let Stats { accept_errors, accept_errors_by, requests, faults, .. } = self;
         let Stats { bytes_in, bytes_out, timeouts, cuts, shed, jobs_refused, .. } = self;
         let Stats { handshakes, handshakes_resumed, handshake_failures, .. } = self;
-        let Stats { buffers, strays, timers, turn_times, lag_us, draining, unready, .. } = self;
+        let Stats { buffers, strays, timers, turn_times, lag_us, draining, unready, watch, .. } =
+            self;
         let single = [
             turns,
             accepted,
@@ -391,14 +406,18 @@ impl Stats {
             draining,
             unready,
             &turn_times.total_us,
+            &watch.blames,
+            &watch.handler_times.total_us,
         ];
         let kinds = closes
             .0
             .iter()
             .chain(&turned_away.0)
             .chain(&accept_errors_by.0)
-            .chain(&handshake_failures.0);
-        single.into_iter().chain(kinds).chain(&turn_times.counts)
+            .chain(&handshake_failures.0)
+            .chain(&watch.parts.0);
+        let times = turn_times.counts.iter().chain(&watch.handler_times.counts);
+        single.into_iter().chain(kinds).chain(times)
     }
 }
 

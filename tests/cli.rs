@@ -7,6 +7,8 @@ mod access;
 mod bench;
 #[path = "cli/content.rs"]
 mod content;
+#[path = "cli/inside.rs"]
+mod inside;
 #[path = "cli/limits.rs"]
 mod limits;
 #[path = "cli/net.rs"]

@@ -127,6 +127,7 @@ fn table(config: &Config) -> Vec<(&'static str, String)> {
         ("`body_timeout`", time(config.body_timeout)),
         ("`body_rate`", format!("{} B/s", config.body_rate)),
         ("`work_timeout`", config.work_timeout.map_or("none".to_owned(), time)),
+        ("`blame`", config.blame.map_or("none".to_owned(), time)),
         ("`write_timeout`", time(config.write_timeout)),
         ("`write_rate`", format!("{} B/s", config.write_rate)),
         ("`linger_timeout`", time(config.linger_timeout)),

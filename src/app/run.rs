@@ -63,6 +63,11 @@ impl Service for App {
         self.check()
     }
 
+    fn routes(&self) -> Vec<String> {
+        let names = self.entries.iter().map(|entry| entry.pattern.as_deref());
+        names.map(|name| name.unwrap_or("(fallback)").to_owned()).collect()
+    }
+
     /// Only middleware wants to know how it ended.
     #[inline]
     fn observes(&self, exchange: &Exchange) -> bool {
@@ -73,10 +78,12 @@ impl Service for App {
     fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
         let route = self.find(&mut exchange);
         exchange.bookmark.route = route;
+        sign_in(&exchange);
         self.inward(exchange, route.and_then(|route| self.entries.get(route as usize)))
     }
 
     fn resume(&mut self, mut exchange: Box<Exchange>) -> Step {
+        sign_in(&exchange);
         let note = exchange.bookmark.note.take();
         if let Some(status) = exchange.failed.take() {
             let refusal = exchange.request.remove_extension::<Refusal>();
@@ -385,6 +392,14 @@ impl App {
     #[inline]
     fn chain(&self, entry: Option<&Entry>) -> &[Rc<dyn Middleware>] {
         self.scopes.get(entry.map_or(0, |entry| entry.scope)).map_or(&[], |scope| &scope.chain)
+    }
+}
+
+/// Tells who has the loop from here on.
+#[inline]
+fn sign_in(exchange: &Exchange) {
+    if let Some(stats) = exchange.request.stats() {
+        stats.watch.enter(exchange.bookmark.route);
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod address;
 mod bench;
 mod content;
+pub(super) mod inside;
 mod life;
 mod limits;
 pub(super) mod net;
@@ -14,6 +15,7 @@ pub(super) use access::{AccessArgs, UploadArgs};
 pub(super) use address::AddressArgs;
 pub(super) use bench::{BenchArgs, BenchCommand, CompareArgs};
 pub(super) use content::{CacheArgs, ContentArgs};
+pub(super) use inside::InsideArgs;
 pub(super) use life::LifeArgs;
 pub(super) use limits::LimitArgs;
 pub(super) use net::{CrowdArgs, ProxyArgs, SocketArgs};
@@ -118,6 +120,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten, next_help_heading = "Life")]
     pub(super) life: LifeArgs,
+
+    #[command(flatten, next_help_heading = LOG)]
+    pub(super) inside: InsideArgs,
 
     /// How requests are logged
     #[arg(long, value_name = "FORMAT", default_value = "combined", help_heading = LOG)]

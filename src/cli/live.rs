@@ -122,6 +122,12 @@ impl Service for Live {
         self.now.app.prepare(config)
     }
 
+    /// Of the application at the start: whoever watches keeps these names, also when
+    /// another one is there.
+    fn routes(&self) -> Vec<String> {
+        self.now.app.routes()
+    }
+
     fn begin(&mut self, mut exchange: Box<Exchange>) -> Step {
         exchange.bookmark.generation = self.now.number;
         self.now.open.set(self.now.open.get() + 1);

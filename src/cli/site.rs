@@ -7,7 +7,7 @@
 use super::args::{self, LogFormat, ServeArgs};
 use super::secrets::Redirect;
 use onepoll::files::{Files, Uploads};
-use onepoll::handlers::{Health, Metrics, SharedMetrics};
+use onepoll::handlers::{Health, Inside, Metrics, SharedMetrics};
 use onepoll::middleware::{AccessLog, BasicAuth, Cors, Format};
 use onepoll::{App, Config, Error, Request, Response, Status};
 use std::rc::Rc;
@@ -22,6 +22,7 @@ pub(super) struct Site {
     fields: Vec<(String, String)>,
     health: bool,
     metrics: Option<String>,
+    inside: Option<Inside>,
 }
 
 /// What a loop keeps when its application is replaced: else lines of the log would
@@ -40,7 +41,7 @@ impl Site {
     /// # Errors
     /// What is not there, or makes no sense.
     pub(super) fn new(args: &ServeArgs, others: &Uploads) -> Result<Site, Error> {
-        let ServeArgs { root, content, cache, access, uploads, life, .. } = args;
+        let ServeArgs { root, content, cache, access, uploads, life, inside, .. } = args;
         Ok(Site {
             files: content.files(root, cache)?,
             uploads: uploads.uploads(access)?.map(|uploads| uploads.beside(others)),
@@ -49,6 +50,7 @@ impl Site {
             fields: content.header.clone(),
             health: life.health,
             metrics: life.metrics.clone(),
+            inside: inside.page(&args.address.host)?,
         })
     }
 
@@ -95,6 +97,10 @@ impl Site {
             None => self.files,
         };
         files.mount(&mut app, "/");
+        // Last: whether it is shown changes no other route's number.
+        if let Some(inside) = self.inside {
+            inside.mount(&mut app, args::inside::PATH);
+        }
         app
     }
 }
@@ -121,6 +127,7 @@ impl Kept {
 /// [`Error::Config`] for what makes no sense together.
 pub(super) fn config(args: &ServeArgs) -> Result<Config, Error> {
     let config = args::net::config(args.limits.config(), &args.proxies, &args.crowd)?;
+    let config = args.inside.config(config);
     config.check()?;
     Ok(config)
 }

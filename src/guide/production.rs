@@ -58,6 +58,7 @@
 //! | `write_timeout` | 30 s | `--write-timeout` | the same for who is sent something |
 //! | `write_rate` | 500 B/s | | as `body_rate` |
 //! | `work_timeout` | none | | only you know how long your work takes |
+//! | `blame` | none | `--blame` | 100 ms names, in the log, the handler that holds the loop |
 //! | `linger_timeout` | 2 s | | so that a reset doesn't eat the last reply |
 //!
 //! `work_timeout` is the one to think about: without it a job that hangs keeps its client for
@@ -171,6 +172,7 @@
 //! | `http_server_request_body_size_bytes` | what comes in |
 //! | `http_server_response_body_size_bytes` | what goes out |
 //! | `onepoll_loop_lag_seconds` | the longest turn lately: above 0.05 a handler blocks |
+//! | `onepoll_blames_total` | handlers that held the loop for too long: the log has their names |
 //! | `onepoll_loop_turn_seconds` | all turns: its sum's rate is the loop's load, 1 is full |
 //! | `onepoll_connections` | open ones, busy and idle |
 //! | `onepoll_slab_used` | the same in all; near `connections_max` somebody is turned away |

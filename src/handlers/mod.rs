@@ -3,6 +3,7 @@
 //! ```text
 //!   Health  --mount--> /livez  /readyz  /healthz      what a balancer asks
 //!   Metrics --mount--> /metrics, and a middleware     what Prometheus asks
+//!   Inside  --mount--> /inside                       what its author looks at
 //!   Channel --events-> text/event-stream              what a browser listens to
 //!   pages   --errors-> HTML, JSON or text             what anybody gets instead
 //! ```
@@ -14,10 +15,12 @@
 
 mod events;
 mod health;
+mod inside;
 mod metrics;
 mod pages;
 
 pub use events::{Channel, Event, events};
 pub use health::Health;
+pub use inside::Inside;
 pub use metrics::{Metrics, SharedMetrics};
 pub use pages::{pages, problem};

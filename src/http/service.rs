@@ -41,6 +41,11 @@ pub trait Service {
         Ok(())
     }
 
+    /// What its routes are called, by their numbers: for those who watch the loop.
+    fn routes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The head of a request has arrived.
     fn begin(&mut self, exchange: Box<Exchange>) -> Step;
 

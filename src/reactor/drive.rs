@@ -21,6 +21,7 @@ use super::inbox::Inbox;
 use super::output::{Flushed, SLICE};
 use super::slots::ConnectionId;
 use super::visitors::Visitors;
+use super::watched::Laps;
 use super::world::{Bits, World};
 use crate::config::Config;
 use crate::http::{Now, Service};
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) buffers: Buffers,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) laps: Laps,
     /// The configuration's `idle_timeout`.
     pub(crate) idle: Span,
     pub(crate) draining: bool,

@@ -44,6 +44,13 @@ impl Lag {
     }
 }
 
+impl Lag {
+    /// The next turn is measured, whichever it is.
+    pub(crate) fn time_next(&mut self) {
+        self.untimed = 0;
+    }
+}
+
 impl<S: Service, W: World> Reactor<S, W> {
     /// At the end of a turn.
     #[inline]
@@ -63,11 +70,13 @@ impl<S: Service, W: World> Reactor<S, W> {
     #[cold]
     fn time(&mut self) {
         let began = self.shared.tick;
-        let ended = self.shared.epoch.tick(self.world.now());
+        let end = self.world.now();
+        let ended = self.shared.epoch.tick(end);
         let micros = ended.micros().saturating_sub(began.micros());
         (self.lag.untimed, self.lag.timed) = (SHARE - 1, began);
         self.shared.stats.turn_times.add(micros);
         self.shared.stats.lag_us.set(self.lag.note(micros, ended));
+        self.show(end);
     }
 }
 

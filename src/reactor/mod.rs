@@ -57,6 +57,7 @@ mod slots;
 mod steps;
 mod turn;
 mod visitors;
+mod watched;
 mod wheel;
 mod world;
 

@@ -34,6 +34,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             helpers_max: old.helpers_max,
             helper_queue: old.helper_queue,
             join_limit: old.join_limit,
+            blame: old.blame,
             server_name: old.server_name.take(),
             ..new
         };

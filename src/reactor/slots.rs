@@ -43,6 +43,13 @@ pub struct ConnectionId {
     pub generation: u32,
 }
 
+impl ConnectionId {
+    /// As a number for people: no two connections of a reactor have the same.
+    pub(crate) fn number(self) -> u64 {
+        u64::from(self)
+    }
+}
+
 impl<T> Slots<T> {
     /// No slots; memory comes with the first connections.
     pub fn new() -> Slots<T> {

@@ -47,7 +47,14 @@ impl<S: Service, W: World> Driver<'_, S, W> {
             self.look_behind_proxy(&mut exchange);
         }
         exchange.request.origin.now = Some(self.shared.now);
-        match self.service.begin(exchange) {
+        if self.shared.laps.runs {
+            self.shared.laps.handler_begins(self.world.now());
+        }
+        let step = self.service.begin(exchange);
+        if self.shared.laps.runs {
+            self.shared.laps.handler_ends(&self.shared.stats, self.world.now());
+        }
+        match step {
             Step::Respond(exchange) => self.reply(exchange),
             step => self.step(step),
         }
@@ -74,7 +81,13 @@ impl<S: Service, W: World> Driver<'_, S, W> {
     /// What the service asked for is done: it has the word again.
     pub(crate) fn resume(&mut self, mut exchange: Box<Exchange>) {
         exchange.request.origin.now = Some(self.shared.now);
+        if self.shared.laps.runs {
+            self.shared.laps.handler_begins(self.world.now());
+        }
         let step = self.service.resume(exchange);
+        if self.shared.laps.runs {
+            self.shared.laps.handler_ends(&self.shared.stats, self.world.now());
+        }
         self.step(step);
     }
 

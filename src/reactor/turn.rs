@@ -12,8 +12,9 @@ use super::errand::{Errand, Work, caught};
 use super::handshake::HANDSHAKES_PER_TURN;
 use super::inbox::{Inbox, Parcel, parcels};
 use super::measure::Lag;
-use super::slots::{ConnectionId, Slots};
+use super::slots::Slots;
 use super::visitors::Visitors;
+use super::watched::Laps;
 use super::wheel::Wheel;
 use super::world::{Bits, Ready, Source, World};
 use crate::config::Config;
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::http::{End, Now, Outcome, Service, Switched};
 use crate::net::Socket;
 use crate::proto::Preamble;
-use crate::stats::Stats;
+use crate::stats::{Part, Stats};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -79,6 +80,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         let now = Now { instant: world.now(), wall: world.wall() };
         let accepting = Accepting::new(world.listeners());
         inbox.serve(config.connections_max.saturating_add(REFUSALS_MAX));
+        stats.watch.name_routes(service.routes());
         let shared = Shared {
             preamble: Preamble::new(config.server_name.as_deref()),
             scratch: untouched(READ_PER_TURN),
@@ -88,6 +90,7 @@ impl<S: Service, W: World> Reactor<S, W> {
             tick: Tick::ZERO,
             epoch: Epoch::new(now.instant),
             inbox,
+            laps: Laps::new(now.instant),
             stats,
             draining: false,
             believing: !config.trusted.is_empty(),
@@ -129,9 +132,11 @@ impl<S: Service, W: World> Reactor<S, W> {
         self.poll(wait).map_err(Error::io("waiting for events"))?;
         // 2 now
         self.set_now();
+        self.wakes_up();
         // 3 inbox
         if std::mem::take(&mut self.inbox_rang) {
             self.open_inbox();
+            self.ends(Part::Inbox);
         }
         // 4 run
         self.shared.handshakes_left = HANDSHAKES_PER_TURN;
@@ -145,8 +150,10 @@ impl<S: Service, W: World> Reactor<S, W> {
         } else {
             self.run.drain(..queued);
         }
+        self.ends(Part::Run);
         // 5 timers
         self.expire();
+        self.ends(Part::Timers);
         // 6 accept
         if self.accepting.is_pending() {
             self.accept();
@@ -161,6 +168,7 @@ impl<S: Service, W: World> Reactor<S, W> {
         let due = self.service.idle(self.shared.now);
         self.service_due = due.map_or(Tick::NEVER, |due| self.shared.epoch.tick(due));
         self.measure();
+        self.falls_asleep();
         #[cfg(debug_assertions)]
         self.check();
         Ok(!self.is_over())
@@ -482,12 +490,5 @@ impl<K> Connection<K> {
 impl<S: Service, W: World> std::fmt::Debug for Reactor<S, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Reactor({} connections)", self.slots.len())
-    }
-}
-
-impl ConnectionId {
-    /// As a number for people: no two connections of a reactor have the same.
-    pub(crate) fn number(self) -> u64 {
-        u64::from(self)
     }
 }

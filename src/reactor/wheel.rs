@@ -33,6 +33,7 @@
 
 use super::clock::Tick;
 use super::slots::table;
+use crate::stats::{SECTORS, Spread};
 use std::fmt;
 
 /// A two-level wheel of timers, keyed by small integers (slot numbers).
@@ -190,6 +191,25 @@ impl Wheel {
     /// Whether no entry is armed.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// How the entries of the first `keys` keys lie on it.
+    pub(crate) fn spread(&self, keys: usize) -> Spread {
+        const PER_SECTOR: u64 = SLOTS / SECTORS as u64;
+        let sector = |tick: u64| (tick % SLOTS / PER_SECTOR) as usize;
+        let mut spread = Spread::default();
+        for key in 0..self.nodes.len().min(keys) as u32 {
+            let (level, tick) = match self.filed(key) {
+                Some(Place::Fine(tick)) => (&mut spread.fine, tick),
+                Some(Place::Coarse(tick)) => (&mut spread.coarse, tick),
+                None => continue,
+            };
+            if let Some(count) = level.get_mut(sector(tick)) {
+                *count += 1;
+            }
+        }
+        spread.hands = [sector(self.fine.cursor), sector(self.coarse.cursor)];
+        spread
     }
 
     /// Entries per call of [`expire`](Wheel::expire): a mass of clients that

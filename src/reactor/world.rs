@@ -32,6 +32,17 @@ pub trait World {
     /// The poll itself failed; an interruption is no failure.
     fn poll(&mut self, wait: Option<Duration>, ready: impl FnMut(Ready)) -> io::Result<()>;
 
+    /// Whether the moment at which a poll's wait is over is to be noted, for those who
+    /// watch the loop.
+    fn note_return(&mut self, noted: bool) {
+        let _ = noted;
+    }
+
+    /// When the last poll's wait was over, if that was noted.
+    fn returned(&self) -> Option<Instant> {
+        None
+    }
+
     /// How many listeners there are, closed ones included; they are numbered
     /// from 0, and the numbers stay.
     fn listeners(&self) -> usize;

@@ -83,7 +83,7 @@ impl Handle {
 
     /// Other limits and times, from now on, for clients that are there as well.
     /// What the loop was built with stays: `helpers_min`, `helpers_max`,
-    /// `helper_queue`, `join_limit`, `buffers_max` and `server_name`; so does
+    /// `helper_queue`, `join_limit`, `buffers_max`, `server_name` and `blame`; so does
     /// `limits.body_max`, which the application has taken over. Without effect
     /// while the server drains.
     ///

@@ -17,6 +17,7 @@
 
 mod handle;
 mod several;
+mod watchdog;
 mod world;
 
 pub use handle::{Background, Handle};
@@ -35,6 +36,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use watchdog::Watchdog;
 use world::RealWorld;
 
 /// Descriptors kept for everything that is not a client's socket: listeners,
@@ -319,6 +321,8 @@ pub struct Running<S: Service> {
     _helpers: Arc<Helpers>,
     reactor: Reactor<S, RealWorld>,
     handle: Handle,
+    /// Each loop has one of its own: they are held each by its own handlers.
+    _dog: Option<Watchdog>,
 }
 
 /// The helper threads of a server. Whichever loop ends last waits for them.
@@ -343,8 +347,10 @@ impl<S: Service> Running<S> {
         let (world, inbox) = RealWorld::new(listeners, Arc::clone(&helpers.pool))?;
         let stats = Arc::new(Stats::new(Arc::clone(helpers.pool.stats())));
         let handle = Handle::new(Arc::clone(&inbox), Arc::clone(&stats), descriptors);
+        let dog = config.blame.map(|limit| Watchdog::start(Arc::clone(&stats), limit));
+        let dog = dog.transpose().map_err(Error::io("starting the watchdog's thread"))?;
         let reactor = Reactor::new(service, world, config, inbox, stats);
-        Ok(Running { _helpers: helpers, reactor, handle })
+        Ok(Running { _helpers: helpers, reactor, handle, _dog: dog })
     }
 
     /// One turn of the loop: waits until something happens, `max_wait` at most,

@@ -33,6 +33,9 @@ pub(crate) struct RealWorld {
     listeners: Vec<Option<Listener>>,
     pool: Arc<Pool>,
     residents: Residents,
+    /// Whether the end of a wait is noted, and when the last one was.
+    notes_return: bool,
+    returned: Option<Instant>,
 }
 
 impl RealWorld {
@@ -59,6 +62,8 @@ impl RealWorld {
             listeners: listeners.into_iter().map(Some).collect(),
             pool,
             residents: Residents::default(),
+            notes_return: false,
+            returned: None,
         };
         Ok((world, Arc::new(inbox)))
     }
@@ -85,6 +90,9 @@ impl World for RealWorld {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
+        if self.notes_return {
+            self.returned = Some(Instant::now());
+        }
         let first_slot = self.first_slot();
         for event in &self.events {
             let token = event.token().0;
@@ -103,6 +111,14 @@ impl World for RealWorld {
             ready(Ready { source, bits });
         }
         Ok(())
+    }
+
+    fn note_return(&mut self, noted: bool) {
+        (self.notes_return, self.returned) = (noted, None);
+    }
+
+    fn returned(&self) -> Option<Instant> {
+        self.returned
     }
 
     fn listeners(&self) -> usize {

@@ -178,6 +178,27 @@ impl Browser {
         ));
     }
 
+    /// As on a screen of that size, in points, that is dark or light.
+    pub fn screen(&mut self, width: u32, height: u32, scheme: &str) {
+        let size = format!(
+            "{{\"width\":{width},\"height\":{height},\"deviceScaleFactor\":1,\"mobile\":{}}}",
+            width < 600
+        );
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+        let feature = format!("{{\"name\":\"prefers-color-scheme\",\"value\":\"{scheme}\"}}");
+        self.call("Emulation.setEmulatedMedia", &format!("{{\"features\":[{feature}]}}"));
+    }
+
+    /// Keeps a picture of the whole page, for people, in the folder that
+    /// `ONEPOLL_SCREENSHOTS` names; with none, nothing.
+    pub fn picture(&mut self, name: &str) {
+        let Some(folder) = env::var_os("ONEPOLL_SCREENSHOTS") else { return };
+        let params = "{\"captureBeyondViewport\":true}";
+        let picture = self.call("Page.captureScreenshot", params);
+        let bytes = base64(picture.get("data").text());
+        fs::write(Path::new(&folder).join(format!("{name}.png")), bytes).expect("a folder");
+    }
+
     /// Clicks into the middle of the first element of the selector, after
     /// scrolling to it.
     #[track_caller]
@@ -231,5 +252,27 @@ impl Drop for Browser {
 fn quoted(text: &str) -> String {
     let mut out = String::new();
     onepoll::app::json::string(&mut out, text);
+    out
+}
+
+/// What that text stands for (RFC 4648 section 4).
+fn base64(text: &str) -> Vec<u8> {
+    let (mut out, mut bits, mut count) = (Vec::new(), 0u32, 0);
+    for byte in text.bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => break,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
     out
 }

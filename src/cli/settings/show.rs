@@ -13,7 +13,7 @@ const SECRET: [&str; 1] = ["auth"];
 /// and the settings elsewhere that can.
 const LIVE_PARTS: [&str; 5] =
     ["Behind a proxy", "What is served", "Caching and compression", "Who may do what", "Uploads"];
-const LIVE: [&str; 18] = [
+const LIVE: [&str; 20] = [
     "root",
     "max-conns",
     "overload",
@@ -32,6 +32,8 @@ const LIVE: [&str; 18] = [
     "shutdown-delay",
     "health",
     "metrics",
+    "inside",
+    "inside-anywhere",
 ];
 
 /// The settings that differ, and whether they can be changed while the server runs.

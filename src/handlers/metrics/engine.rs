@@ -142,6 +142,9 @@ impl Loops<'_> {
         self.family(text, (name, "gauge", help), |text, labels, stats| {
             text.sample(name, "", labels, micros(stats.lag_us.value()));
         });
+        let help = "Handlers that held the loop for longer than they may.";
+        let about = ("onepoll_blames_total", "counter", help);
+        self.single(text, about, |stats| stats.watch.blames.value());
         let about = ("onepoll_timers", "gauge", "Deadlines that are running.");
         self.single(text, about, |stats| stats.timers.value());
         let about = ("onepoll_draining", "gauge", "Whether the server is leaving.");
