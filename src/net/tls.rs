@@ -33,10 +33,10 @@
 //!    has left. The caller offers the same bytes until then; they are not looked
 //!    at again. Thus deadlines, progress and half-closes hold for the network and
 //!    not for a buffer; and nothing new is encrypted before the old is out, so
-//!    that a connection holds one [`CHUNK`] of ciphertext at most. The loop
+//!    that a connection holds one `CHUNK` of ciphertext at most. The loop
 //!    charges it to the account of buffers.
 //!
-//! One call encrypts a [`CHUNK`] at most, or decrypts what one read brought: some
+//! One call encrypts a `CHUNK` at most, or decrypts what one read brought: some
 //! ten microseconds. The loop's own shares per turn do the rest, as without TLS;
 //! and handshakes, which take much longer, have a share of their own.
 //!
@@ -62,7 +62,7 @@
 //!
 //! **Sessions** are resumed with tickets, whose keys live for some hours in
 //! memory; and, for clients of TLS 1.2 without tickets, from a cache of
-//! [`SESSIONS`] entries. There is no early data, as it can be replayed.
+//! `SESSIONS` entries. There is no early data, as it can be replayed.
 //!
 //! [`holds_input`]: super::Socket::holds_input
 
