@@ -16,8 +16,10 @@ use crate::proto::Fault;
 use crate::stats::{Close, HandshakeFailure};
 use std::io;
 
-/// Bytes that a lingering connection reads before it gives up.
-const LINGER_MAX: u32 = 64 * 1024;
+/// Bytes that a lingering connection reads before it gives up: more than a client that
+/// is refused early has on its way, as a rule, since it stops when it sees the reply.
+/// Whoever sends on has `linger_timeout` at most.
+const LINGER_MAX: u32 = 1 << 20;
 
 impl<S: Service, W: World> Driver<'_, S, W> {
     /// Nothing more is read or begun. What is queued still goes out.
